@@ -1,0 +1,276 @@
+-- clipsaver's database, whole: applied at every start under an advisory lock, and twice changes nothing.
+-- PostgreSQL 14 or newer; no contrib extension. Every id from Discord is a snowflake, every moment a timestamptz.
+
+do $$
+begin
+    create domain snowflake as bigint check (value >= 0);
+exception when duplicate_object then null;
+end
+$$;
+
+do $$
+begin
+    create type scan_status as enum ('queued', 'running', 'succeeded', 'failed', 'canceled');
+exception when duplicate_object then null;
+end
+$$;
+
+do $$
+begin
+    create type clip_state as enum ('pending', 'stored', 'skipped', 'failed', 'gone', 'deleted');
+exception when duplicate_object then null;
+end
+$$;
+
+create or replace function set_updated_at() returns trigger language plpgsql as $$
+begin
+    new.updated_at = now();
+    return new;
+end
+$$;
+
+-- What was applied, and when.
+create table if not exists schema_versions (
+    version integer primary key,
+    applied_at timestamptz not null default now()
+);
+
+-- ── people ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+create table if not exists users (
+    id serial primary key,
+    discord_user_id snowflake unique not null,
+    username text,
+    global_name text,
+    avatar text,
+    last_login_at timestamptz
+);
+
+-- ── guilds ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+create table if not exists bot_guilds (
+    guild_id snowflake primary key,
+    name text not null,
+    icon text,
+    owner_user_id snowflake references users (discord_user_id) on delete set null,
+    joined_at timestamptz default now(),
+    last_seen_at timestamptz default now()
+);
+
+-- No reference to bot_guilds: a server's settings outlive a visit of the bot.
+create table if not exists guild_settings (
+    guild_id snowflake primary key,
+    settings jsonb not null default '{}',
+    updated_at timestamptz default now()
+);
+
+create or replace trigger trg_guild_settings_updated_at
+    before update on guild_settings for each row execute function set_updated_at();
+
+create table if not exists roles (
+    role_id snowflake primary key,
+    guild_id snowflake not null references bot_guilds (guild_id) on delete cascade,
+    name text not null,
+    permissions bigint not null,
+    position integer not null default 0
+);
+create index if not exists idx_roles_guild on roles (guild_id);
+
+-- Who changed what: settings, reading toggles, scans.
+create table if not exists audit (
+    id bigint generated always as identity primary key,
+    guild_id snowflake not null references bot_guilds (guild_id) on delete cascade,
+    actor_user_id snowflake,
+    action text not null,
+    details jsonb not null default '{}',
+    created_at timestamptz not null default now()
+);
+create index if not exists idx_audit_guild on audit (guild_id, created_at desc);
+
+-- ── channels ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+create table if not exists bot_channels (
+    channel_id snowflake primary key,
+    guild_id snowflake not null references bot_guilds (guild_id) on delete cascade,
+    name text,
+    type text,
+    is_nsfw boolean default false,
+    is_reading boolean not null default false,
+    last_message_id snowflake,
+    last_scanned_at timestamptz,
+    last_activity_at timestamptz,
+    message_count bigint not null default 0,
+    settings jsonb not null default '{}',
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now()
+);
+alter table bot_channels add column if not exists parent_id snowflake;
+alter table bot_channels add column if not exists position integer not null default 0;
+-- Message ids read under rules_hash; what was read under earlier rules lies aside in stale.
+alter table bot_channels add column if not exists coverage int8multirange not null default '{}';
+alter table bot_channels add column if not exists stale int8multirange not null default '{}';
+alter table bot_channels add column if not exists rules_hash text;
+-- Written when a run ends, never per page: the partial index below must not cost a page its HOT update.
+alter table bot_channels add column if not exists has_gaps boolean not null default true;
+-- Coverage is rewritten with every page: room for the new version on the same heap page.
+alter table bot_channels set (fillfactor = 70);
+
+create index if not exists idx_bot_channels_guild on bot_channels (guild_id);
+create index if not exists idx_bot_channels_isreading on bot_channels (is_reading) where is_reading = true;
+create index if not exists idx_bot_channels_last_message_id on bot_channels (last_message_id);
+create index if not exists idx_bot_channels_work on bot_channels (guild_id, is_reading, last_scanned_at);
+create index if not exists idx_bot_channels_gaps on bot_channels (guild_id) where has_gaps;
+
+create or replace trigger trg_bot_channels_updated_at
+    before update on bot_channels for each row execute function set_updated_at();
+
+create table if not exists channel_overwrites (
+    channel_id snowflake not null references bot_channels (channel_id) on delete cascade,
+    target_id snowflake not null,
+    target_type text not null check (target_type in ('role', 'member')),
+    allow bigint not null,
+    deny bigint not null,
+    primary key (channel_id, target_id)
+);
+
+-- ── clips ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+-- Only messages that hold a clip; content only where the server's settings ask for it.
+create table if not exists messages (
+    message_id snowflake primary key,
+    channel_id snowflake not null references bot_channels (channel_id) on delete cascade,
+    guild_id snowflake not null,
+    author_id snowflake references users (discord_user_id) on delete set null,
+    content text,
+    posted_at timestamptz not null,
+    edited_at timestamptz
+);
+create index if not exists idx_messages_channel on messages (channel_id, message_id desc);
+create index if not exists idx_messages_author on messages (author_id);
+
+-- clip_id: '<message_id>-<attachment_id>', or '<message_id>-e<index>' for media that is no attachment.
+create table if not exists clips (
+    clip_id text primary key,
+    message_id snowflake not null references messages (message_id) on delete cascade,
+    attachment_id snowflake,
+    channel_id snowflake not null,
+    guild_id snowflake not null,
+    filename text not null,
+    title text,
+    description text,
+    content_type text,
+    size bigint,
+    url text not null,
+    url_expires_at timestamptz,
+    width integer,
+    height integer,
+    duration_seconds double precision,
+    is_clip boolean not null default false,
+    is_spoiler boolean not null default false,
+    is_forward boolean not null default false,
+    game text,
+    clip_created_at timestamptz,
+    participants bigint[] not null default '{}',
+    state clip_state not null default 'pending',
+    reason text,
+    sha256 bytea,
+    created_at timestamptz not null default now()
+);
+create index if not exists idx_clips_message on clips (message_id);
+create index if not exists idx_clips_channel on clips (channel_id, message_id desc);
+create index if not exists idx_clips_guild on clips (guild_id, message_id desc);
+
+-- Messages that could not be structured, redacted, kept for a week so that a person can look.
+create table if not exists odd_payloads (
+    message_id snowflake primary key,
+    channel_id snowflake not null references bot_channels (channel_id) on delete cascade,
+    reason text not null,
+    payload jsonb not null,
+    seen_at timestamptz not null default now()
+);
+create index if not exists idx_odd_payloads_seen on odd_payloads (seen_at);
+create index if not exists idx_odd_payloads_channel on odd_payloads (channel_id);
+
+-- ── scans ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+create table if not exists bot_channel_scan_runs (
+    id uuid primary key default gen_random_uuid(),
+    channel_id snowflake not null references bot_channels (channel_id) on delete cascade,
+    after_message_id snowflake,
+    before_message_id snowflake,
+    status scan_status not null default 'queued',
+    messages_scanned bigint not null default 0,
+    messages_matched bigint not null default 0,
+    error_message text,
+    started_at timestamptz,
+    finished_at timestamptz,
+    created_at timestamptz not null default now()
+);
+alter table bot_channel_scan_runs add column if not exists guild_id snowflake;
+alter table bot_channel_scan_runs add column if not exists direction text not null default 'backward'
+    check (direction in ('backward', 'forward'));
+alter table bot_channel_scan_runs add column if not exists rescan text not null default 'continue'
+    check (rescan in ('stop', 'continue', 'update'));
+alter table bot_channel_scan_runs add column if not exists message_limit bigint check (message_limit > 0);
+alter table bot_channel_scan_runs add column if not exists requested_by snowflake;
+-- Where the run's ids end, and what of its range is left to read; both fixed when it first starts.
+alter table bot_channel_scan_runs add column if not exists horizon bigint;
+alter table bot_channel_scan_runs add column if not exists todo int8multirange;
+alter table bot_channel_scan_runs add column if not exists clips_found bigint not null default 0;
+alter table bot_channel_scan_runs add column if not exists clips_new bigint not null default 0;
+alter table bot_channel_scan_runs add column if not exists skipped jsonb not null default '{}';
+alter table bot_channel_scan_runs add column if not exists cancel_requested_at timestamptz;
+alter table bot_channel_scan_runs add column if not exists last_page_at timestamptz;
+alter table bot_channel_scan_runs add column if not exists waiting_until timestamptz;
+-- Whoever holds the token may write; attempts count claims since progress was last committed.
+alter table bot_channel_scan_runs add column if not exists lease_token uuid;
+alter table bot_channel_scan_runs add column if not exists lease_until timestamptz;
+alter table bot_channel_scan_runs add column if not exists attempts integer not null default 0;
+alter table bot_channel_scan_runs add column if not exists due_at timestamptz not null default now();
+-- The message that shows progress: where it should be, where it is, and what it last showed.
+alter table bot_channel_scan_runs add column if not exists progress_channel_id snowflake;
+alter table bot_channel_scan_runs add column if not exists progress_message_id snowflake;
+alter table bot_channel_scan_runs add column if not exists progress_shown_at timestamptz;
+alter table bot_channel_scan_runs add column if not exists progress_final boolean not null default false;
+alter table bot_channel_scan_runs set (fillfactor = 70);
+
+create index if not exists idx_bot_scan_runs_channel on bot_channel_scan_runs (channel_id, created_at desc);
+create unique index if not exists idx_bot_scan_runs_one_active on bot_channel_scan_runs (channel_id)
+    where status in ('queued', 'running');
+create index if not exists idx_bot_scan_runs_guild on bot_channel_scan_runs (guild_id, created_at desc);
+create index if not exists idx_bot_scan_runs_progress on bot_channel_scan_runs (created_at)
+    where not progress_final and progress_channel_id is not null;
+create index if not exists idx_bot_scan_runs_finished on bot_channel_scan_runs (finished_at)
+    where finished_at is not null;
+
+-- ── installs ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+create table if not exists install_intents (
+    state text primary key,
+    user_id snowflake not null references users (discord_user_id) on delete cascade,
+    guild_id snowflake not null,
+    created_at timestamptz default current_timestamp,
+    expires_at timestamptz not null
+);
+create index if not exists idx_install_intents_expires on install_intents (expires_at);
+
+-- ── work ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+-- One row a tick: whoever inserts it runs the job, all processes together.
+create table if not exists cron_runs (
+    job text not null,
+    tick timestamptz not null,
+    started_at timestamptz not null default now(),
+    finished_at timestamptz,
+    outcome text,
+    error text,
+    primary key (job, tick)
+);
+
+-- The requests of all processes on one token, as one virtual clock; a row lost in a crash comes back by itself.
+create unlogged table if not exists budget (
+    one boolean primary key default true check (one),
+    tat timestamptz not null
+);
+
+insert into schema_versions (version) values (1) on conflict do nothing;

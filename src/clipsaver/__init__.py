@@ -1,0 +1,1 @@
+"""clipsaver finds every video clip in a Discord server's channels and saves it for good."""
