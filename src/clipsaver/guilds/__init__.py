@@ -1,0 +1,1 @@
+"""Guilds (Discord's word for servers): what is known of them, their settings, and who changed what."""
