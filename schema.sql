@@ -217,7 +217,6 @@ alter table bot_channel_scan_runs add column if not exists requested_by snowflak
 alter table bot_channel_scan_runs add column if not exists horizon bigint;
 alter table bot_channel_scan_runs add column if not exists todo int8multirange;
 alter table bot_channel_scan_runs add column if not exists clips_found bigint not null default 0;
-alter table bot_channel_scan_runs add column if not exists clips_new bigint not null default 0;
 alter table bot_channel_scan_runs add column if not exists skipped jsonb not null default '{}';
 alter table bot_channel_scan_runs add column if not exists cancel_requested_at timestamptz;
 alter table bot_channel_scan_runs add column if not exists last_page_at timestamptz;

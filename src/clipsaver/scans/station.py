@@ -1,0 +1,113 @@
+"""Scans as work: how a worker claims runs, carries them on, and writes down what became of them."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+from attrs import frozen
+
+from clipsaver.clips.service import Clips
+from clipsaver.discord.access import Access
+from clipsaver.discord.history import History
+from clipsaver.errors import ClipsaverError, LeaseLost
+from clipsaver.postgres.pool import Pool
+from clipsaver.scans import store
+from clipsaver.scans.model import Run, RunStatus
+from clipsaver.scans.steps import Crawl
+from clipsaver.work.worker import Lease, Station
+
+log = structlog.get_logger("clipsaver.scans")
+
+MOST_ATTEMPTS = 10
+"""Claims without any progress after which a run fails for good."""
+FIRST_DELAY = timedelta(seconds=2)
+LONGEST_DELAY = timedelta(minutes=5)
+
+
+@frozen(kw_only=True)
+class ScanWork:
+    """What a worker needs to carry on runs."""
+
+    pool: Pool
+    history: History
+    access: Access
+    clips: Clips
+    defaults: Mapping[str, Any]
+    application_id: int
+    lease_time: timedelta
+
+    def station(self, *, concurrency: int, poll: timedelta) -> Station[Run]:
+        """Describe this work to a worker."""
+        return Station(
+            name="scans",
+            claim=self.claim,
+            work=self.work,
+            renew=self.renew,
+            release=self.release,
+            concurrency=concurrency,
+            lease=self.lease_time,
+            poll=poll,
+        )
+
+    async def claim(self, token: UUID) -> Run | None:
+        """Take a run, if one waits."""
+        async with self.pool.acquire() as conn:
+            return await store.claim(conn, token=token, lease=self.lease_time)
+
+    async def renew(self, run: Run, token: UUID) -> bool:
+        """Keep the run; False when it was canceled or is another's."""
+        async with self.pool.acquire() as conn:
+            return await store.renew(conn, run.id, token=token, lease=self.lease_time)
+
+    async def release(self, run: Run, token: UUID) -> None:
+        """Hand the run back for another worker, or for the next start."""
+        async with self.pool.acquire() as conn:
+            await store.release(conn, run.id, token=token)
+
+    async def work(self, run: Run, lease: Lease) -> None:
+        """Carry a run on; trouble is written to its row, for a person to read and a worker to try again."""
+        with structlog.contextvars.bound_contextvars(
+            guild_id=str(run.guild_id), channel_id=str(run.channel_id), run_id=str(run.id)
+        ):
+            crawl = Crawl(
+                pool=self.pool,
+                history=self.history,
+                access=self.access,
+                clips=self.clips,
+                defaults=self.defaults,
+                application_id=self.application_id,
+                lease_time=self.lease_time,
+                run=run,
+                lease=lease,
+            )
+            try:
+                ended = await crawl()
+            except LeaseLost:
+                log.info("scan.lease_lost")
+            except ClipsaverError as error:
+                # Progress since the claim has set the attempts back to none.
+                fresh = crawl.figures.messages_scanned > run.messages_scanned
+                await self._trouble(run, lease.token, error, attempts=1 if fresh else run.attempts)
+            else:
+                if ended is None:
+                    log.info("scan.handed_back")
+                    await self.release(run, lease.token)
+                else:
+                    log.info(
+                        "scan.succeeded",
+                        messages=ended.messages_scanned,
+                        matched=ended.messages_matched,
+                        clips=ended.clips_found,
+                    )
+
+    async def _trouble(self, run: Run, token: UUID, error: ClipsaverError, *, attempts: int) -> None:
+        final = error.permanent or attempts >= MOST_ATTEMPTS
+        log.warning("scan.trouble", error=str(error), permanent=error.permanent, attempts=attempts, final=final)
+        async with self.pool.acquire() as conn:
+            if final:
+                await store.mark_scan_finished(conn, run.id, token=token, status=RunStatus.FAILED, error=str(error))
+            else:
+                delay = min(FIRST_DELAY * 2 ** (attempts - 1), LONGEST_DELAY)
+                await store.postpone(conn, run.id, token=token, error=str(error), delay=delay)

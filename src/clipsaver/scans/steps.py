@@ -1,0 +1,307 @@
+"""One claimed run, from where it stands to its end: pages are read ahead while earlier ones are committed."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from typing import Any
+
+import structlog
+from attrs import define, evolve, field, frozen
+
+from clipsaver.clips.finding import read_page
+from clipsaver.clips.model import Batch, StaleRules
+from clipsaver.clips.rules import Rules
+from clipsaver.clips.service import Clips
+from clipsaver.discord import snowflakes
+from clipsaver.discord.access import Access, ChannelAccess
+from clipsaver.discord.history import History, Page, proves
+from clipsaver.discord.permissions import missing
+from clipsaver.errors import ClipsaverError, LeaseLost, NotAllowed, NotThere
+from clipsaver.guilds.settings import Settings, resolve
+from clipsaver.postgres import ranges
+from clipsaver.postgres.pool import Connection, Pool, in_transaction
+from clipsaver.postgres.ranges import Ranges
+from clipsaver.scans import plan, store
+from clipsaver.scans.model import ChannelRules, Figures, Rescan, Run, RunStatus
+from clipsaver.work.worker import Lease
+
+log = structlog.get_logger("clipsaver.scans")
+
+READ_AHEAD = 8
+"""Pages in hand at most: read, and not yet committed."""
+HORIZON_LAG = timedelta(seconds=5)
+"""Ids younger than this, by Discord's clock, are left to the next run: their messages may still be on their way."""
+MARK_EVERY = 30.0
+"""Seconds between writes of the channel's indexed columns."""
+WORTH_TELLING = timedelta(seconds=3)
+"""Waits shorter than this are not shown to people."""
+RULES_TRIES = 5
+"""How often a batch is looked through again because the rules changed under it."""
+
+
+class ChannelUnreadable(NotAllowed):
+    """The bot may not read the channel's history; nothing it answers can be believed."""
+
+
+@frozen(kw_only=True)
+class ReadPage:
+    """A page, and which ids of the run it closes."""
+
+    payloads: Sequence[Mapping[str, Any]]
+    """The messages that count for this run."""
+    closes: Ranges
+
+
+@define(kw_only=True)
+class Crawl:
+    """Reads one run's channel; everything it writes is fenced by the lease."""
+
+    pool: Pool
+    history: History
+    access: Access
+    clips: Clips
+    defaults: Mapping[str, Any]
+    """``guild_defaults`` of the configuration."""
+    application_id: int
+    """Our own: what it posted is never scanned."""
+    lease_time: timedelta
+    run: Run
+    lease: Lease
+    todo: Ranges = ()
+    figures: Figures = field(factory=Figures)
+    newest: int | None = None
+    _marked_at: float = field(default=0.0, init=False)
+    _rules: tuple[ChannelRules, Settings, Rules] | None = field(default=None, init=False)
+    _telling: asyncio.Task[None] | None = field(default=None, init=False)
+
+    async def __call__(self) -> Run | None:
+        """Read until nothing is left: the ended run, or None when the worker drains and the run has to go back."""
+        await self._prepare()
+        while plan.next_ask(self.todo, direction=self.run.direction, left=self._left(self.figures)):
+            if self.lease.draining.is_set():
+                return None
+            await self._read_and_keep()
+        return await self._end()
+
+    # ── before the first page ──
+
+    async def _prepare(self) -> None:
+        """Look whether the channel may be read, and fix the run's range the first time."""
+        access = await self._readable()
+        async with self.pool.acquire() as conn:
+            channel, settings, rules = await self._rules_now(conn)
+        if access.nsfw and not settings.scan_nsfw:
+            raise NotAllowed(
+                f"#{access.channel.name} is age-restricted. Switch `scan_nsfw` on with `/settings set` to scan it."
+            )
+        if self.run.todo is None:
+            self.run = await self._fix_range(access, channel, rules)
+        self.todo = self.run.todo or ()
+        self.figures = Figures(
+            messages_scanned=self.run.messages_scanned,
+            messages_matched=self.run.messages_matched,
+            clips_found=self.run.clips_found,
+            skipped=self.run.skipped,
+        )
+        log.info("scan.started", pieces=len(self.todo), attempt=self.run.attempts, direction=self.run.direction)
+
+    async def _fix_range(self, access: ChannelAccess, channel: ChannelRules, rules: Rules) -> Run:
+        horizon = snowflakes.at(access.date - HORIZON_LAG)
+        todo = plan.at_start(
+            evolve(self.run, horizon=horizon).span,
+            channel.coverage if channel.rules_hash == rules.hash else (),
+            direction=self.run.direction,
+            rescan=self.run.rescan,
+        )
+        async with self.pool.acquire() as conn:
+            run = await store.mark_scan_started(conn, self.run.id, token=self.lease.token, horizon=horizon, todo=todo)
+        return _held(run)
+
+    async def _readable(self) -> ChannelAccess:
+        """Ask Discord afresh what the bot may do; an empty answer counts only between two of these."""
+        access = await self.access.of_bot(self.run.channel_id, fresh=True)
+        lacking = missing(access.permissions, access.needed_to_read)
+        if lacking:
+            raise ChannelUnreadable(f"I can't read #{access.channel.name}: I need {' and '.join(lacking)} there.")
+        return access
+
+    # ── reading ──
+
+    async def _read_and_keep(self) -> None:
+        """Read on in one task while this one commits what has arrived, until the todo is read or trouble comes."""
+        arrived: asyncio.Queue[ReadPage | None] = asyncio.Queue()
+        room = asyncio.Semaphore(READ_AHEAD)
+        reader = asyncio.create_task(self._read(arrived, room))
+        drain = asyncio.create_task(self._stop_when_draining(reader))
+        try:
+            ended = False
+            while not ended:
+                pages = [await arrived.get()]
+                while not arrived.empty():
+                    pages.append(arrived.get_nowait())
+                ended = pages[-1] is None
+                read = [page for page in pages if page is not None]
+                if read:
+                    await self._keep(read)
+                for _ in read:
+                    room.release()
+            with suppress(asyncio.CancelledError):
+                await reader
+        finally:
+            drain.cancel()
+            reader.cancel()
+            await asyncio.gather(reader, drain, return_exceptions=True)
+
+    async def _stop_when_draining(self, reader: asyncio.Task[None]) -> None:
+        await self.lease.draining.wait()
+        reader.cancel()
+
+    async def _read(self, arrived: "asyncio.Queue[ReadPage | None]", room: asyncio.Semaphore) -> None:
+        """Ask for page after page; None in the queue says that this is over."""
+        todo, left = self.todo, self._left(self.figures)
+        try:
+            while ask := plan.next_ask(todo, direction=self.run.direction, left=left):
+                await room.acquire()
+                page = await self.history.page(
+                    self.run.channel_id,
+                    before=ask.before,
+                    after=ask.after,
+                    limit=ask.limit,
+                    on_wait=self._waiting,
+                )
+                read = await self._believe(ask, page, todo)
+                todo = ranges.subtract(todo, read.closes)
+                left = None if left is None else left - len(read.payloads)
+                arrived.put_nowait(read)
+        finally:
+            arrived.put_nowait(None)
+
+    async def _believe(self, ask: plan.Ask, page: Page, todo: Ranges) -> ReadPage:
+        """Tell what a page proves; that nothing is left counts only if the bot may still read the channel."""
+        if not page.messages or (ask.before is not None and len(page.messages) < ask.limit):
+            await self._readable()
+        proved = proves(page, horizon=self.run.horizon or 0)
+        closes = () if proved is None else plan.closes(ask, proved, todo)
+        if not closes:
+            raise ClipsaverError("Discord answered with messages that were not asked for.")
+        pairs = zip(page.messages, page.ids, strict=True)
+        return ReadPage(payloads=[message for message, at in pairs if ranges.contains(closes, at)], closes=closes)
+
+    def _left(self, figures: Figures) -> int | None:
+        limit = self.run.message_limit
+        return None if limit is None else max(limit - figures.messages_scanned, 0)
+
+    def _waiting(self, until: datetime | None) -> None:
+        """Let people see until when Discord makes the run wait; the next commit takes it back."""
+        if until is None or until - datetime.now(UTC) < WORTH_TELLING:
+            return
+        log.info("scan.waiting", until=until.isoformat())
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.create_task(self._tell(until))
+
+    async def _tell(self, until: datetime) -> None:
+        async with self.pool.acquire() as conn:
+            await store.set_waiting(conn, self.run.id, token=self.lease.token, until=until)
+
+    # ── keeping ──
+
+    async def _keep(self, pages: Sequence[ReadPage]) -> None:
+        """Commit pages and the run's progress together; again, with the new rules, if those changed meanwhile."""
+        for attempt in range(RULES_TRIES):
+            try:
+                todo, figures = await in_transaction(self.pool, lambda conn: self._keep_once(conn, pages))
+            except StaleRules:
+                if attempt == RULES_TRIES - 1:
+                    raise
+                continue
+            break
+        self.todo, self.figures = todo, figures
+        log.debug("scan.pages_kept", pages=len(pages), messages=figures.messages_scanned, clips=figures.clips_found)
+
+    async def _keep_once(self, conn: Connection, pages: Sequence[ReadPage]) -> tuple[Ranges, Figures]:
+        channel, _, rules = await self._rules_now(conn)
+        batch = read_page([*chain.from_iterable(page.payloads for page in pages)], rules, self.application_id)
+        covers = ranges.normalise(chain.from_iterable(page.closes for page in pages))
+        todo, figures = self._afresh(channel, rules)
+        todo, figures = ranges.subtract(todo, covers), figures.plus(_figures(batch))
+        fenced = await store.update_scan_progress(
+            conn, self.run.id, token=self.lease.token, lease=self.lease_time, todo=todo, figures=figures
+        )
+        if not fenced:
+            raise LeaseLost("Another worker reads this channel now, or the scan was canceled.")
+        await self.clips.keep(
+            conn,
+            batch,
+            guild_id=self.run.guild_id,
+            channel_id=self.run.channel_id,
+            covers=covers,
+            rules_hash=rules.hash,
+            seen_hash=channel.rules_hash,
+        )
+        await self._mark(conn, batch.ids)
+        return todo, figures
+
+    def _afresh(self, channel: ChannelRules, rules: Rules) -> tuple[Ranges, Figures]:
+        """Where the run stands before this batch: at its start again when the rules under it have changed.
+
+        What the channel's coverage held was read under the old rules, this run's own pages among it. A run with a
+        limit, or one for the newest messages only, doesn't go back for it.
+        """
+        stale = channel.coverage if channel.rules_hash != rules.hash else ()
+        span = self.run.span
+        if not stale or span is None or self.run.message_limit is not None or self.run.rescan is Rescan.STOP:
+            return self.todo, self.figures
+        log.info("scan.rules_changed", rules_hash=rules.hash)
+        return ranges.add(self.todo, ranges.intersect(stale, (span,))), Figures()
+
+    async def _rules_now(self, conn: Connection) -> tuple[ChannelRules, Settings, Rules]:
+        """Read what decides about clips now; settled once for as long as nobody changes it."""
+        channel = await store.rules_of_channel(conn, self.run.channel_id)
+        if channel is None:
+            raise NotThere("The channel is gone.")
+        known = self._rules
+        if known is None or known[0].guild_settings != channel.guild_settings or known[0].settings != channel.settings:
+            settings = resolve(self.defaults, channel.guild_settings, channel.settings)
+            known = (channel, settings, Rules.of(settings))
+        self._rules = (channel, known[1], known[2])
+        return self._rules
+
+    async def _mark(self, conn: Connection, ids: Sequence[int]) -> None:
+        """Write the channel's indexed columns now and then."""
+        self.newest = max(chain(ids, () if self.newest is None else (self.newest,)), default=None)
+        now = asyncio.get_running_loop().time()
+        if now - self._marked_at > MARK_EVERY:
+            self._marked_at = now
+            await store.mark_channel_scanned(
+                conn, self.run.channel_id, newest=self.newest, horizon=self.run.horizon or 0
+            )
+
+    async def _end(self) -> Run:
+        async def ended(conn: Connection) -> Run:
+            run = _held(
+                await store.mark_scan_finished(conn, self.run.id, token=self.lease.token, status=RunStatus.SUCCEEDED)
+            )
+            await store.mark_channel_scanned(
+                conn, self.run.channel_id, newest=self.newest, horizon=self.run.horizon or 0
+            )
+            return run
+
+        return await in_transaction(self.pool, ended)
+
+
+def _held(run: Run | None) -> Run:
+    """The row that was written under our lease; if there is none, the lease is another's."""
+    if run is None:
+        raise LeaseLost("Another worker reads this channel now, or the scan was canceled.")
+    return run
+
+
+def _figures(batch: Batch) -> Figures:
+    return Figures(
+        messages_scanned=batch.scanned,
+        messages_matched=batch.matched,
+        clips_found=batch.clips_found,
+        skipped=batch.skipped,
+    )
