@@ -1,4 +1,4 @@
-"""One configuration from all sources: twin over alias over settings file over configuration file over shipped default."""
+"""One configuration from all sources: twin over alias over settings file over config.toml over shipped default."""
 
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
@@ -81,7 +81,7 @@ def _open_check(name: str, raw: object) -> Callable[[Any], Any] | None:
 
 
 def load(path: Path | None, environ: Mapping[str, str], cwd: Path) -> Config:
-    """The configuration; raises StartFailed with a key's full name, and where its value came from, if it can't be used."""
+    """The configuration; raises StartFailed with the key's full name and its source if one can't be used."""
     known = keys()
     file = sources.find(path, environ, cwd)
     variables = sources.variables(environ, file, cwd)
@@ -108,7 +108,7 @@ def _file_values(
 
 
 def _settings(variables: Mapping[str, Value], known: Mapping[str, Key]) -> dict[str, Value]:
-    """What the file named by DEFAULT_SETTINGS_PATH says of guilds and jobs; a guild's setting may stand there without its section."""
+    """What the file named by DEFAULT_SETTINGS_PATH says; a guild's setting may stand there without its section."""
     named = variables.get(names.SETTINGS_FILE)
     if named is None:
         return {}

@@ -33,7 +33,7 @@ FILE_ALIASES: Mapping[str, str] = {
 }
 SECTION_ALIASES = {"guild_settings_defaults.": "guild_defaults.", "database_settings_defaults.": ""}
 NOT_KEYS = ("CLIPSAVER_CONFIG", "CLIPSAVER_EXCHANGES", "CLIPSAVER_TEST_", "CLIPSAVER_SERVICE_", "CLIPSAVER_PORT")
-"""How variables begin that are no keys: the file's own, the tests', and what an orchestrator sets for a service of our name."""
+"""How variables begin that are no keys: the file's, the tests', and what an orchestrator sets for its services."""
 
 
 def twin(key: str) -> str:

@@ -1,5 +1,8 @@
-"""How raw values become typed ones: `files` takes what TOML and YAML hold and converts nothing, `texts` reads variables."""
+"""How raw values become typed ones: `files` converts nothing of what TOML and YAML hold, `texts` reads variables."""
 
+from functools import partial
+from math import isfinite
+from operator import eq
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ FALSE = frozenset({"false", "no", "off", "0"})
 def _make(hooks: dict[Any, Any]) -> Converter:
     converter = Converter(forbid_extra_keys=True, detailed_validation=False)
     for kind, hook in hooks.items():
-        converter.register_structure_hook_func(lambda wanted, kind=kind: wanted == kind, hook)
+        converter.register_structure_hook_func(partial(eq, kind), hook)
     return converter
 
 
@@ -29,7 +32,7 @@ def _file_int(raw: Any, _: Any) -> int:
 
 
 def _file_number(raw: Any, _: Any) -> int | float:
-    if not isinstance(raw, int | float) or isinstance(raw, bool):
+    if not isinstance(raw, int | float) or isinstance(raw, bool) or not isfinite(raw):
         raise TypeError("must be a number")
     return raw
 
@@ -78,8 +81,8 @@ def _text_int(text: str, _: Any) -> int:
 
 def _text_float(text: str, _: Any) -> float:
     try:
-        return float(text)
-    except ValueError:
+        return _file_float(float(text), None)
+    except (ValueError, TypeError):
         raise ValueError("must be a number") from None
 
 

@@ -1,4 +1,4 @@
-"""Where values come from: the shipped file, the operator's files, the environment; what they mean is known elsewhere."""
+"""Where values come from: the shipped file, the operator's files, the environment; not what they mean."""
 
 from collections.abc import Iterator, Mapping
 from importlib import resources
@@ -32,7 +32,7 @@ class Value:
 
 
 def packaged(name: str) -> str:
-    """The text of a file that ships with the package: beside it when installed, at the repository's top in a checkout."""
+    """The text of a file that ships with the package: beside it when installed, at the top of a checkout."""
     home = resources.files("clipsaver")
     inside = home.joinpath(name)
     if inside.is_file():
