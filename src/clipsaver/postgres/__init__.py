@@ -1,0 +1,1 @@
+"""PostgreSQL: the pool, the schema, and the server that comes with the program."""

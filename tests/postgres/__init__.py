@@ -1,0 +1,1 @@
+"""The pool, the schema and the embedded server."""

@@ -1,0 +1,1 @@
+"""The schema against the statements that use it."""
