@@ -46,7 +46,7 @@ def next_ask(todo: Sequence[IdRange], *, direction: Direction, left: int | None)
     return Ask(after=max(todo[0].start - 1, 0), limit=limit)
 
 
-def closes(ask: Ask, proved: IdRange, todo: Sequence[IdRange]) -> Ranges:
+def closes(ask: Ask, proved: IdRange | None, todo: Sequence[IdRange]) -> Ranges:
     """Tell which ids of `todo` a page proved; id 0, which no message has, comes with the page after 0."""
-    start = 0 if ask.after == 0 else proved.start
-    return ranges.intersect(todo, (IdRange(start, proved.stop),))
+    proven = () if proved is None else (proved,)
+    return ranges.intersect(todo, (*proven, IdRange(0, 1)) if ask.after == 0 else proven)

@@ -183,7 +183,7 @@ class Crawl:
         if not page.messages or (ask.before is not None and len(page.messages) < ask.limit):
             await self._readable()
         proved = proves(page, horizon=self.run.horizon or 0)
-        closes = () if proved is None else plan.closes(ask, proved, todo)
+        closes = plan.closes(ask, proved, todo)
         if not closes:
             raise ClipsaverError("Discord answered with messages that were not asked for.")
         pairs = zip(page.messages, page.ids, strict=True)
