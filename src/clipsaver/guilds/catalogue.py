@@ -34,30 +34,22 @@ VIDEO_FORMATS: Final = (
     "vob",
     "mxf",
 )
-MIME_TYPES: Final = (
+MIME_TYPES: Final = ("video/*",)
+COMMON_MIME_TYPES: Final = (
+    "video/*",
     "video/mp4",
     "video/webm",
     "video/quicktime",
     "video/x-matroska",
-    "video/matroska",
     "video/x-msvideo",
-    "video/avi",
-    "video/vnd.avi",
-    "video/msvideo",
     "video/x-m4v",
     "video/mpeg",
     "video/x-ms-wmv",
-    "video/x-ms-asf",
     "video/x-flv",
-    "video/x-f4v",
     "video/ogg",
     "video/3gpp",
     "video/3gpp2",
     "video/mp2t",
-    "video/vnd.dlna.mpeg-tts",
-    "video/av1",
-    "video/h264",
-    "video/h265",
 )
 
 
@@ -90,7 +82,7 @@ class Setting:
     unit: str = ""
     """What a number counts."""
     clearable: bool = False
-    """Whether ``none`` (JSON's null) is a value."""
+    """Whether ``none`` (JSON's null) is a value; a number then takes 0 for it, and a text the empty one."""
     item: str = ""
     """What an entry of a list looks like: a regular expression that has to match all of it."""
     example: str = ""
@@ -143,9 +135,9 @@ _ALL: Final = (
         key="allowed_mime_types",
         kind=Kind.LIST,
         default=list(MIME_TYPES),
-        description="Media types that make a file a video",
-        choices=MIME_TYPES,
-        item=r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*",
+        description="Media types that make a file a video; video/* for all of them",
+        choices=COMMON_MIME_TYPES,
+        item=r"[a-z0-9][a-z0-9!#$&^_.+-]*/(\*|[a-z0-9][a-z0-9!#$&^_.+-]*)",
         example="video/mp4",
         max_length=100,
     ),

@@ -40,9 +40,9 @@ def parse(key: str, text: str) -> Value:
 def read(key: str, value: object) -> Value:
     """Take a stored value in JSON's types, in its normal form; BadInput says what is allowed."""
     setting = setting_of(key)
+    if setting.clearable and (value is None or value == "" or (type(value) in {int, float} and value == 0)):
+        return None
     if value is None:
-        if setting.clearable:
-            return None
         raise _refused(setting)
     match setting.kind:
         case Kind.BOOL:
@@ -115,7 +115,10 @@ def suggestions(key: str, typed: str, current: object = None) -> tuple[str, ...]
         case Kind.LIST:
             return _list_suggestions(setting, typed, current)
         case Kind.INT | Kind.NUMBER | Kind.STRING | Kind.REGEX:
-            offered = (display(setting.key, current), *setting.suggested, display(setting.key, setting.default))
+            known = [value for value in (current, setting.default) if value is not None]
+            offered = (*(display(setting.key, value) for value in known), *setting.suggested)
+            if setting.clearable:
+                offered = (*offered, "none")
         case _:
             assert_never(setting.kind)
     return _fitting(offered, typed)
@@ -226,7 +229,8 @@ def _list_suggestions(setting: Setting, typed: str, current: object) -> tuple[st
         there = {part.strip().lower() for part in before.split(",")}
         rest = (choice for choice in setting.choices if choice not in there)
         return _cut(f"{before.strip()}, {choice}" for choice in _fitting(rest, last))
-    return _fitting((display(setting.key, current), *setting.choices, "none"), typed)
+    known = () if current is None else (display(setting.key, current),)
+    return _fitting((*known, display(setting.key, setting.default), *setting.choices, "none"), typed)
 
 
 def _fitting(offered: Iterable[str], typed: str) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""Installs: the way from our install button through Discord's consent page and back."""

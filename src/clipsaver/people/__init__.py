@@ -1,0 +1,1 @@
+"""People: who wrote, owns or asks, as Discord names them."""
