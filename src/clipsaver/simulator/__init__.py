@@ -1,0 +1,1 @@
+"""A Discord on loopback: built from Discord's documents, for the demo and the tests."""
