@@ -45,10 +45,34 @@ BOT_PERMISSIONS: Final = int(
 MODERATOR_PERMISSIONS: Final = int(
     Permission.MANAGE_GUILD | Permission.MANAGE_MESSAGES | Permission.MANAGE_CHANNELS | Permission.MANAGE_THREADS
 )
-NAMES: Final = (
-    "ada bruno chika dmitri elif farid greta hana ivo june kofi lina mateo "
-    "nadia oskar priya quinn rosa sven tariq uma vera wren ximena yuki zane"
-).split()
+NAMES: Final = [
+    "ada",
+    "bruno",
+    "chika",
+    "dmitri",
+    "elif",
+    "farid",
+    "greta",
+    "hana",
+    "ivo",
+    "june",
+    "kofi",
+    "lina",
+    "mateo",
+    "nadia",
+    "oskar",
+    "priya",
+    "quinn",
+    "rosa",
+    "sven",
+    "tariq",
+    "uma",
+    "vera",
+    "wren",
+    "ximena",
+    "yuki",
+    "zane",
+]
 CHANNEL_NAMES: Final = ("clips", "highlights", "general", "memes", "replays", "off-topic", "tournament", "showcase")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import define, field
 
-from clipsaver.simulator import payloads, permissions
+from clipsaver.simulator import guild_payloads, payloads, permissions
 from clipsaver.simulator.entities import THREADS, Application, Attachment, Channel, Guild, Message, User, snowflake_at
 from clipsaver.simulator.history import History
 
@@ -131,13 +131,13 @@ class State:
 
     def role_payload(self, guild_id: int, role_id: int) -> dict[str, Any]:
         """A role object."""
-        return payloads.role_payload(self.guilds[guild_id].roles[role_id])
+        return guild_payloads.role_payload(self.guilds[guild_id].roles[role_id])
 
     def channel_payload(self, channel_id: int) -> dict[str, Any]:
         """A channel object; a thread with the bot's membership, a direct one with its recipients."""
         channel = self.channels[channel_id]
         history = self.histories.get(channel_id)
-        payload = payloads.channel_payload(
+        payload = guild_payloads.channel_payload(
             channel,
             last_message_id=history.last_id() if history else self._newest_thread(channel_id),
             message_count=len(history) if history else 0,
@@ -146,7 +146,7 @@ class State:
             payload["recipients"] = [self.user(one) for one in channel.recipients if one != self.bot_id]
         if channel.thread is not None and self.bot_id in channel.thread.members:
             joined = channel.thread.members[self.bot_id]
-            payload["member"] = payloads.thread_member_payload(channel_id, self.bot_id, joined)
+            payload["member"] = guild_payloads.thread_member_payload(channel_id, self.bot_id, joined)
         return payload
 
     def message_payload(
@@ -181,7 +181,7 @@ class State:
         guild = self.guilds[guild_id]
         seen = [one for one in self.channels_of(guild_id, threads=True) if one.thread and not one.thread.archived]
         members = list(guild.members) if all_members else [one for one in guild.members if one == self.bot_id]
-        return payloads.guild_payload(guild) | {
+        return guild_payloads.guild_payload(guild) | {
             "joined_at": payloads.stamp(guild.members[self.bot_id].joined_at),
             "large": len(guild.members) > LARGE,
             "unavailable": False,

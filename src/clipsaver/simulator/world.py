@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from attrs import define, evolve
 
-from clipsaver.simulator import files, payloads, seeding
+from clipsaver.simulator import files, guild_payloads, seeding
 from clipsaver.simulator.entities import (
     PUBLIC_THREAD,
     TEXT,
@@ -188,7 +188,7 @@ class World(State):
         guild = self.guilds[guild_id]
         for name, value in changes.items():
             setattr(guild, name, value)
-        self.emit("GUILD_UPDATE", payloads.guild_payload(guild), guild_id)
+        self.emit("GUILD_UPDATE", guild_payloads.guild_payload(guild), guild_id)
 
     def set_unavailable(self, guild_id: int, unavailable: bool) -> None:  # noqa: FBT001 - the word is the value
         """An outage begins or ends."""
@@ -283,7 +283,7 @@ class World(State):
             self.emit(event, self.channel_payload(channel.id) | (more or {}), channel.guild_id)
 
     def _emit_role(self, event: str, guild_id: int, role: Role) -> None:
-        self.emit(event, {"guild_id": str(guild_id), "role": payloads.role_payload(role)}, guild_id)
+        self.emit(event, {"guild_id": str(guild_id), "role": guild_payloads.role_payload(role)}, guild_id)
 
     def _forget_channel(self, channel_id: int) -> None:
         self.channels.pop(channel_id, None)
