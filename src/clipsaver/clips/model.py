@@ -1,0 +1,106 @@
+"""What is found in messages: clips, reasons why others are none, and what could not be read. Pure."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from attrs import Factory, frozen
+
+from clipsaver.discord.snapshots import MessageSnapshot
+from clipsaver.errors import ClipsaverError
+
+
+class StaleRules(ClipsaverError):
+    """The channel moved to other rules while a page was looked through: nothing of it may be kept as it is."""
+
+    def __init__(self, channel_id: int) -> None:
+        super().__init__("The channel's settings changed while it was read.")
+        self.channel_id = channel_id
+
+
+@frozen(kw_only=True)
+class FoundClip:
+    """One video at one place: a row of ``clips`` in the making."""
+
+    clip_id: str
+    """``<message>-<attachment>``, or ``<message>-e<index>`` for what is no attachment of its own."""
+    message_id: int
+    attachment_id: int | None
+    filename: str
+    title: str | None = None
+    description: str | None = None
+    content_type: str | None = None
+    size: int | None = None
+    """In bytes, as claimed."""
+    url: str
+    url_expires_at: datetime | None = None
+    width: int | None = None
+    height: int | None = None
+    duration_seconds: float | None = None
+    is_clip: bool = False
+    """Whether it was made with Discord's own clip button."""
+    is_spoiler: bool = False
+    is_forward: bool = False
+    game: str | None = None
+    clip_created_at: datetime | None = None
+    participants: tuple[int, ...] = ()
+
+
+@frozen(kw_only=True)
+class Found:
+    """One message, the clips in it, and why others in it are none."""
+
+    message: MessageSnapshot
+    clips: tuple[FoundClip, ...] = ()
+    skipped: tuple[str, ...] = ()
+    """One key for each video that was left out."""
+    content: str | None = None
+    """The text to be stored with the message: None unless the rules ask for it."""
+
+
+@frozen(kw_only=True)
+class Odd:
+    """A message that could not be understood."""
+
+    message_id: int | None
+    reason: str
+    payload: Mapping[str, Any]
+    """Redacted."""
+
+
+@frozen(kw_only=True)
+class Batch:
+    """One page, or several, looked through under one set of rules."""
+
+    found: tuple[Found, ...] = ()
+    """Only messages with clips."""
+    odd: tuple[Odd, ...] = ()
+    ids: tuple[int, ...] = ()
+    """Every message that was looked through, clips or not; our own application's never are."""
+    scanned: int = 0
+    """How many those are, with any whose id could not be read."""
+    matched: int = 0
+    """Messages with clips."""
+    skipped: Mapping[str, int] = Factory(dict)
+    """How many videos were left out, by reason; ``odd`` counts messages that could not be understood."""
+
+    @property
+    def clips_found(self) -> int:
+        """How many clips the messages hold."""
+        return sum(len(found.clips) for found in self.found)
+
+    @classmethod
+    def joined(cls, batches: Sequence["Batch"]) -> "Batch":
+        """Several pages as one, to be kept together; a message on two of them counts twice, as it was fetched twice."""
+        skipped: Counter[str] = Counter()
+        for batch in batches:
+            skipped.update(batch.skipped)
+        return cls(
+            found=tuple(found for batch in batches for found in batch.found),
+            odd=tuple(odd for batch in batches for odd in batch.odd),
+            ids=tuple(message_id for batch in batches for message_id in batch.ids),
+            scanned=sum(batch.scanned for batch in batches),
+            matched=sum(batch.matched for batch in batches),
+            skipped=dict(skipped),
+        )

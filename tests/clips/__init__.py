@@ -1,0 +1,1 @@
+"""Clips: finding them, and keeping a page."""
