@@ -16,6 +16,8 @@ from clipsaver.errors import StartFailed
 
 SETTINGS_SECTIONS = ("guild_defaults.", "jobs.")
 """What a settings file may hold."""
+NONE = "none"
+"""How a guild's setting is cleared, since TOML has no null."""
 
 
 @frozen(kw_only=True)
@@ -68,10 +70,14 @@ def _closed(cls: type[attrs.AttrsInstance], prefix: str, defaults: Mapping[str, 
 
 
 def _kind(name: str, raw: object) -> object:
-    """The type of an open key, which its shipped default shows; a number of a guild's settings may have a fraction."""
+    """The type of an open key, as its shipped default shows it; what guilds start with is checked closely by guilds."""
     if isinstance(raw, list):
         return list[str]
-    return float | int if type(raw) is int and name.startswith("guild_defaults.") else type(raw)
+    if name.startswith("guild_defaults.") and not isinstance(raw, bool):
+        if raw == NONE:
+            return str | float | int
+        return type(raw) if isinstance(raw, str) else float | int
+    return type(raw)
 
 
 def _open_check(name: str, raw: object) -> Callable[[Any], Any] | None:
@@ -141,6 +147,8 @@ def _key(known: Mapping[str, Key], name: str, value: Value) -> Key:
 
 
 def _finished(key: Key, value: Value) -> Any:
+    if key.name.startswith("guild_defaults.") and isinstance(value.raw, str) and value.raw.strip().lower() == NONE:
+        return None
     try:
         structured = (texts if value.is_text else files).structure(value.raw, key.kind)
         checked = structured if key.check is None else key.check(structured)

@@ -41,6 +41,10 @@ def _file_float(raw: Any, _: Any) -> float:
     return float(_file_number(raw, None))
 
 
+def _file_scalar(raw: Any, _: Any) -> str | int | float:
+    return raw if isinstance(raw, str) else _file_number(raw, None)
+
+
 def _file_str(raw: Any, _: Any) -> str:
     if not isinstance(raw, str):
         raise TypeError("must be a text, in quotation marks")
@@ -102,6 +106,7 @@ files = _make(
         float: _file_float,
         float | int: _file_number,
         str: _file_str,
+        str | float | int: _file_scalar,
         list[str]: _file_list,
         tuple[str, ...]: lambda raw, _: tuple(_file_list(raw, None)),
         Path: _file_path,
@@ -115,6 +120,7 @@ texts = _make(
         float: _text_float,
         float | int: _text_number,
         str: lambda text, _: text.strip(),
+        str | float | int: lambda text, _: text.strip(),
         list[str]: _text_list,
         tuple[str, ...]: lambda text, _: tuple(_text_list(text, None)),
         Path: lambda text, _: _path(text),
