@@ -1,0 +1,1 @@
+"""What Discord said and how it is asked: snapshots, permissions, and the one way to its REST API."""
