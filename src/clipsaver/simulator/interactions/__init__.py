@@ -1,0 +1,1 @@
+"""The simulator's interactions: commands, their invocations and the answers to them."""
