@@ -43,7 +43,8 @@ PATTERNS = (
     (re.compile(r"(?<![\w-])[\w-]{17,40}\.[\w-]{5,8}\.[\w-]{25,60}(?![\w-])", re.ASCII), REDACTED),
     (
         re.compile(
-            r"(authorization[\"']?\s{0,3}[:=,]\s{0,3}b?[\"']?)(?:(?:bot|bearer|basic)\s+)?[^\s\"',})\]]+", re.IGNORECASE
+            r"(authorization[\"']?\s{0,3}[:=,]\s{0,3}(?:b?[\"'])?)(?:(?:bot|bearer|basic)\s+)?[^\s\"',})\]]+",
+            re.IGNORECASE,
         ),
         rf"\1{REDACTED}",
     ),

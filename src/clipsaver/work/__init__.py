@@ -1,0 +1,1 @@
+"""How work is found and held: stations with leases, and jobs by the clock."""
