@@ -31,6 +31,7 @@ __all__ = [
     "display",
     "parse",
     "problems",
+    "reset_keys",
     "resolve",
     "setting_of",
     "suggest_keys",
@@ -41,7 +42,7 @@ __all__ = [
 
 _NOTHING: Final[Mapping[str, Any]] = {}
 Source = Literal["default", "server", "channel"]
-"""Whose word a value is."""
+"""Whose word a value is; one that only repeats what holds anyway is the other's."""
 
 
 @frozen(kw_only=True)
@@ -76,7 +77,7 @@ class SettingView:
     value: Any
     source: Source
     inherited: Any
-    """What would hold without this source's word."""
+    """What would hold without the innermost word."""
 
     @property
     def text(self) -> str:
@@ -113,12 +114,12 @@ def view(
     values = {}
     for key, setting in SETTINGS.items():
         (value, source), *rest = _layered(key, defaults, guild, channel)
-        values[key] = SettingView(
-            setting=setting,
-            value=value,
-            source=source,
-            inherited=rest[0][0] if rest else value,
-        )
+        inherited = rest[0][0] if rest else value
+        for same, further in rest:
+            if same != value:
+                break
+            source = further
+        values[key] = SettingView(setting=setting, value=value, source=source, inherited=inherited)
     return SettingsView(
         values=values,
         unknown=tuple(dict.fromkeys((*unknown(guild), *unknown(channel)))),
@@ -154,6 +155,26 @@ def check(mapping: Mapping[str, Any], where: str = "guild_defaults") -> dict[str
         except BadInput as error:
             raise BadInput(f"{where}.{key}: {error.message}") from None
     return checked
+
+
+def reset_keys(
+    key: str | None,
+    before: SettingsView,
+    stored: Mapping[str, Any],
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return which stored keys a reset takes away, and for which of them that changes anything.
+
+    None means all. A key that is no setting can be reset only if it is stored; else BadInput.
+    """
+    if key is None:
+        keys = tuple(stored)
+    else:
+        wanted = key if key in stored else key.strip().lower()
+        keys = (wanted,) if wanted in stored else ()
+        if not keys:
+            setting_of(wanted)
+    changed = (k for k in keys if k not in SETTINGS or before.values[k].value != before.values[k].inherited)
+    return keys, tuple(changed)
 
 
 def as_stored(settings: Settings) -> dict[str, Value]:
