@@ -1,0 +1,1 @@
+"""What people read: sentences, components and tables as plain data."""
