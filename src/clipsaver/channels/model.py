@@ -1,6 +1,6 @@
 """A channel as the database knows it, and what each of Discord's channel types can do. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
@@ -95,3 +95,42 @@ class Channel:
     def label(self) -> str:
         """What to call it in a sentence."""
         return f"#{self.name}" if self.name else f"channel {self.channel_id}"
+
+
+@frozen(kw_only=True)
+class SettingsLayers:
+    """What is stored about how a channel is read."""
+
+    guild_id: int
+    guild: Mapping[str, Any]
+    """The server's settings."""
+    channel: Mapping[str, Any]
+    """The channel's overrides; a thread's lie over those of the channel it is in."""
+    own: Mapping[str, Any]
+    """The channel's own overrides alone."""
+
+
+def in_order(channels: Iterable[Channel]) -> Sequence[Channel]:
+    """Sort channels as people see them in Discord: by category, text before voice, threads under their channel."""
+    listed = list(channels)
+    known = {channel.channel_id for channel in listed}
+    below: dict[int | None, list[Channel]] = {}
+    for channel in sorted(listed, key=_among_siblings):
+        below.setdefault(channel.parent_id if channel.parent_id in known else None, []).append(channel)
+    ordered: list[Channel] = []
+    waiting = below.pop(None, [])[::-1]
+    while waiting:
+        channel = waiting.pop()
+        ordered.append(channel)
+        waiting.extend(below.pop(channel.channel_id, [])[::-1])
+    # What lies in itself, by way of others, is nowhere in the tree; it is shown all the same.
+    return ordered + [channel for rest in below.values() for channel in rest]
+
+
+def _among_siblings(channel: Channel) -> tuple[int, int, int, int]:
+    return (
+        0 if channel.is_thread else 1,
+        2 if channel.type == "category" else 1 if channel.type in VOICE_TYPES else 0,
+        0 if channel.is_thread else channel.position,
+        channel.channel_id,
+    )

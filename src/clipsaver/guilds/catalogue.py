@@ -91,6 +91,8 @@ class Setting:
     """Of a text, or of each entry of a list, in characters."""
     suggested: tuple[str, ...] = ()
     """Values worth offering, as typed."""
+    server_only: bool = False
+    """Whether it means nothing for a single channel."""
     unused: bool = False
     """Accepted and shown, but without effect here."""
 
@@ -165,6 +167,7 @@ _ALL: Final = (
         maximum=1_000_000,
         unit="GB",
         clearable=True,
+        server_only=True,
         suggested=("1", "5", "10", "50", "100", "none"),
     ),
     _choice(
@@ -192,6 +195,7 @@ _ALL: Final = (
         default="!",
         description="Kept from older versions; commands are slash commands now",
         max_length=16,
+        server_only=True,
         unused=True,
     ),
 )
