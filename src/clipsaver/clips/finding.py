@@ -69,7 +69,7 @@ def read_page(
         if message_id is not None and not can_hold_clip(payload):
             continue
         try:
-            one = _read(payload, message_id, rules)
+            one = find_clips(structure_message(payload), rules)
         except OddPayload as problem:
             odd.append(Odd(message_id=message_id, reason=problem.reason, payload=redact(payload)))
             skipped["odd"] += 1
@@ -85,16 +85,6 @@ def read_page(
         matched=len(found),
         skipped=dict(skipped),
     )
-
-
-def _read(payload: Mapping[str, Any], message_id: int | None, rules: Rules) -> Found:
-    """Find one message's clips; OddPayload also for what no row can be made of."""
-    message = structure_message(payload)
-    found = find_clips(message, rules)
-    author_id = 0 if message.author is None else message.author.id
-    if message_id is None or author_id < 0 or any((clip.attachment_id or 0) < 0 for clip in found.clips):
-        raise OddPayload("a message", "a negative id")
-    return found
 
 
 def _id_of(payload: Mapping[str, Any]) -> int | None:

@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from attrs import frozen
 
@@ -11,7 +11,7 @@ from attrs import frozen
 # files may be fetched from is decided where they are fetched.
 _PATH: Final = re.compile(r"/(?:ephemeral-)?attachments/(\d{1,20})/(\d{1,20})/([^/]+)")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_HEX: Final = re.compile(r"[0-9a-fA-F]{1,10}")
+_EXPIRES: Final = re.compile(r"[?&]ex=([0-9a-fA-F]{1,10})(?=[&#]|\Z)")
 
 
 @frozen(kw_only=True)
@@ -41,14 +41,9 @@ def filename_in(url: str) -> str:
 
 def expiry(url: str) -> datetime | None:
     """When a signed link dies: its ``ex``, seconds in hex; None for a link that does not say."""
-    parts = _split(url)
-    if parts is None:
-        return None
-    said = parse_qs(parts.query).get("ex", [""])[0]
-    if not _HEX.fullmatch(said):
-        return None
+    said = _EXPIRES.search(url)
     try:
-        return _EPOCH + timedelta(seconds=int(said, 16))
+        return None if said is None else _EPOCH + timedelta(seconds=int(said[1], 16))
     except OverflowError:
         return None
 

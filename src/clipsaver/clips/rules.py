@@ -97,8 +97,8 @@ class Rules:
 
     def allows(self, *, filename: str, content_type: str | None) -> bool:
         """Whether a file is a video by its type or by its name: either may be missing, wrong or oddly written."""
-        stem, _, extension = filename.rpartition(".")
-        return bool(stem and extension.strip().lower() in self._formats) or self._allows_type(content_type)
+        _, dot, extension = filename.rpartition(".")
+        return bool(dot and extension.strip().lower() in self._formats) or self._allows_type(content_type)
 
     def _allows_type(self, content_type: str | None) -> bool:
         if not content_type:
