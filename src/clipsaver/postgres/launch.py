@@ -1,7 +1,7 @@
 """A small program of its own: become who PostgreSQL may run as, die with the owner, then turn into PostgreSQL.
 
-Started with ``python -I -S launch.py <json>``, since between fork and exec of a program with threads hardly anything may
-run. It imports nothing of the rest.
+Started with ``python -I -S launch.py <json>``, since hardly anything may run between fork and exec of a program with
+threads. It imports nothing of the rest.
 """
 
 import ctypes
@@ -24,7 +24,7 @@ ORPHANED: Final = 73
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Do as the JSON says; returns only when it could not be done."""
+    """Do as the JSON says; returns, with an exit status, only when it could not be done."""
     order = json.loads(arguments[0])
     libc = ctypes.CDLL(None, use_errno=True)
     os.umask(0o077)
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
         if not os.access(path, os.X_OK):
             sys.stderr.write(f"{path}\n")
             return UNREACHABLE
-    os.execv(order["command"][0], order["command"])  # noqa: S606 - a fixed program, no shell
+    return os.execv(order["command"][0], order["command"])  # noqa: S606 - a fixed program, no shell
 
 
 def become(order: Mapping[str, Any], libc: ctypes.CDLL) -> None:

@@ -1,6 +1,7 @@
 """The connection pool, transactions that are tried again, and rows as frozen classes."""
 
 import asyncio
+import contextlib
 import random
 import socket
 import time
@@ -39,7 +40,15 @@ ATTEMPTS: Final = 8
 """How often a transaction is tried before its error is the caller's."""
 
 _AWAY = (ConnectionError, FileNotFoundError, asyncpg.CannotConnectNowError)
-_LOST = (ConnectionError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError)
+_LOST = (
+    ConnectionError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+"""What a statement fails with when the server goes away; the last two also when asyncpg is used wrongly."""
 _CONTENDED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 
@@ -53,8 +62,8 @@ async def open_pool(
     """Open a pool on the database; StartFailed says in one sentence why it can't be used.
 
     A connection that was lost is made again when it is next wanted, and while the server is away ``acquire`` waits for
-    it up to ``PATIENCE``. With ``statement_cache_size=0`` nothing is kept on the server between transactions, as PgBouncer
-    in transaction mode needs it.
+    it up to ``PATIENCE``. With ``statement_cache_size=0`` nothing is kept on the server between transactions, as
+    PgBouncer in transaction mode needs it.
     """
     where = _describe(url)
     connector = _Connector()
@@ -76,7 +85,7 @@ async def open_pool(
     try:
         async with pool.acquire() as conn:
             version = conn.get_server_version()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - each becomes a sentence
         pool.terminate()
         raise _explained(error, where) from None
     if version.major < OLDEST:
@@ -92,37 +101,46 @@ async def in_transaction(pool: Pool, work: Callable[[Connection], Awaitable[T]])
     Deadlocks and serialization failures are tried again, and so is a connection lost before the commit was sent: in all
     of these nothing was written. A connection lost during the commit is the caller's: it may have been written.
     """
-    for attempt in range(1, ATTEMPTS + 1):
-        committing = False
+    attempt = 0
+    while True:
+        attempt += 1
+        sent = asyncio.Event()
         try:
             async with pool.acquire() as conn:
-                transaction = conn.transaction()
-                await transaction.start()
-                try:
-                    result = await work(conn)
-                except BaseException:
-                    if not conn.is_closed():
-                        await transaction.rollback()
-                    raise
-                committing = True
-                await transaction.commit()
-                return result
-        except _CONTENDED as error:
-            reason: Exception = error
-        except (*_LOST, asyncpg.InterfaceError) as error:
-            if committing or not _is_loss(error):
+                return await _once(conn, work, sent)
+        except (*_CONTENDED, *_LOST) as error:
+            if attempt == ATTEMPTS or not (isinstance(error, _CONTENDED) or (_is_loss(error) and not sent.is_set())):
                 raise
-            reason = error
-        if attempt == ATTEMPTS:
-            raise reason
-        log.info("postgres.transaction_retried", attempt=attempt, reason=type(reason).__name__)
+            log.info("postgres.transaction_retried", attempt=attempt, reason=type(error).__name__)
         await _pause(attempt)
-    raise AssertionError  # pragma: no cover - the loop returns or raises
+
+
+async def _once(conn: Connection, work: Callable[[Connection], Awaitable[T]], sent: asyncio.Event) -> T:
+    """One attempt at a transaction; ``sent`` is set when the commit is on its way."""
+    transaction = conn.transaction()
+    await transaction.start()
+    try:
+        result = await work(conn)
+    except BaseException:
+        try:
+            await transaction.rollback()
+        except _LOST:  # what went wrong first is what the caller hears of
+            with contextlib.suppress(asyncpg.InterfaceError):
+                conn.terminate()
+        raise
+    sent.set()
+    await transaction.commit()
+    return result
 
 
 def _is_loss(error: Exception) -> bool:
-    """Whether the connection went away, rather than being used wrongly."""
-    return not isinstance(error, asyncpg.InterfaceError) or "closed" in str(error)
+    """Whether the connection went away, rather than asyncpg being used wrongly."""
+    if type(error) is asyncpg.InterfaceError:
+        return "closed" in str(error) or "released back" in str(error)
+    if isinstance(error, asyncpg.InternalClientError):
+        # The server's farewell arrived between two statements.
+        return "cannot switch to state" in str(error)
+    return not isinstance(error, asyncpg.InterfaceError)
 
 
 async def _pause(attempt: int) -> None:

@@ -3,14 +3,13 @@
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO
+from typing import Final
 
 import structlog
 from attrs import define, field
@@ -20,32 +19,41 @@ from clipsaver.postgres.binaries import Identity
 
 log = structlog.get_logger("clipsaver.postgres")
 
+# Numbers, since Windows lacks the names and must be able to import this.
+SIGINT: Final = 2
+SIGQUIT: Final = 3
+SIGKILL: Final = 9
 
-@define(eq=False)
+
+@define(eq=False, kw_only=True)
 class Process:
     """A program started through the launcher, from a thread that lives exactly as long as it does.
 
-    The kernel kills the program when the *thread* that started it ends, so the thread waits for it.
+    The kernel signals the program when the *thread* that started it ends, so that thread stays to listen.
     """
 
     command: Sequence[str]
     identity: Identity
-    death_signal: signal.Signals
+    at_our_death: int
+    """The signal it gets when we are gone."""
     reach: Sequence[Path] = ()
+    """What it must be able to get to."""
     on_end: Callable[[], None] = lambda: None
+    """Called in the thread, when the program and whatever it started have ended."""
     lines: deque[str] = field(factory=lambda: deque(maxlen=50), init=False)
+    """The last it said on stderr."""
     ended: threading.Event = field(factory=threading.Event, init=False)
     _started: threading.Event = field(factory=threading.Event, init=False)
-    _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    _process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
 
     def start(self) -> None:
-        """Start it; returns when it has a pid."""
+        """Start it; returns when it has a pid, or could not be started."""
         threading.Thread(target=self._live, name="clipsaver-postgres", daemon=True).start()
         self._started.wait()
 
     @property
     def pid(self) -> int:
-        """Its pid, or 0 when it could not be started at all."""
+        """Its pid; 0 when it could not be started at all."""
         return 0 if self._process is None else self._process.pid
 
     @property
@@ -53,9 +61,9 @@ class Process:
         """Its exit status, once it has ended."""
         return None if self._process is None else self._process.returncode
 
-    def signal(self, number: signal.Signals) -> None:
+    def signal(self, number: int) -> None:
         """Send a signal, if it is still there."""
-        if self._process is not None and not self.ended.is_set():
+        if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(number)
 
@@ -63,7 +71,7 @@ class Process:
         try:
             self._run()
         except OSError as error:
-            self.lines.append(str(error.strerror))
+            self.lines.append(f"{error.strerror}: {error.filename}")
         finally:
             self.ended.set()
             self._started.set()
@@ -74,7 +82,7 @@ class Process:
             "parent": os.getpid(),
             "mapped": self.identity.mapped,
             "user": self.identity.user,
-            "signal": int(self.death_signal),
+            "signal": self.at_our_death,
             "reach": [str(path) for path in self.reach],
             "command": list(self.command),
         }
@@ -85,16 +93,11 @@ class Process:
             stderr=subprocess.PIPE,
             env={"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath},
             cwd="/",
-            start_new_session=True,
+            start_new_session=True,  # a Ctrl-C is for us: we stop it when we are done
         ) as process:
             self._process = process
             self._started.set()
-            assert process.stderr is not None  # noqa: S101 - for the type checker
-            self._hear(process.stderr)
-
-    def _hear(self, stream: IO[bytes]) -> None:
-        for raw in stream:
-            line = raw.decode("utf-8", "replace").strip()
-            if line:
+            for raw in process.stderr or ():
+                line = raw.decode("utf-8", "replace").strip()
                 self.lines.append(line)
                 log.debug("postgres.said", line=line)

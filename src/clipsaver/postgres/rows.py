@@ -1,40 +1,69 @@
 """From a row to a frozen class, by column name."""
 
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
-from functools import lru_cache
-from typing import Any, Final, TypeVar
-from uuid import UUID
+from collections.abc import Callable
+from enum import Enum
+from functools import partial
+from types import NoneType, UnionType
+from typing import Any, Final, TypeVar, Union, cast, get_args, get_origin
+from weakref import WeakKeyDictionary
 
 import asyncpg
+import attrs
 import cattrs
-from cattrs.gen import make_dict_structure_fn
 
 from clipsaver.postgres.ranges import IdRange, from_db
 
 T = TypeVar("T")
+Turn = Callable[[Any], Any]
 
-_PLAIN: Final = (int, str, bool, float, bytes, datetime, timedelta, UUID, Mapping[str, Any], Mapping[str, int])
-"""What asyncpg already returns as it should be."""
+_CONVERTER: Final = cattrs.Converter(detailed_validation=False)
+_PLANS: "Final[WeakKeyDictionary[type, _Plan]]" = WeakKeyDictionary()
 
 
 def structure(row: asyncpg.Record, cls: type[T]) -> T:
-    """Make a frozen attrs instance from a row; columns it doesn't know are left out."""
-    made: T = _structurer(cls)(row, cls)
-    return made
+    """Make a frozen attrs instance from a row; columns it doesn't know are left out.
+
+    What asyncpg returns is already of the right type, but for enums, ranges of ids, and arrays kept as tuples.
+    """
+    plan = _PLANS.get(cls)
+    if plan is None:
+        plan = _PLANS[cls] = _Plan.of(cls)
+    known = plan.names
+    values = {name: value for name, value in cast("Any", row).items() if name in known}
+    for name, turn in plan.turns:
+        value = values.get(name)
+        if value is not None:
+            values[name] = turn(value)
+    return cls(**values)
 
 
-@lru_cache(maxsize=256)
-def _structurer(cls: type[Any]) -> Callable[[Any, Any], Any]:
-    """The function for one class, generated once."""
-    return make_dict_structure_fn(cls, _converter(), _cattrs_detailed_validation=False)
+@attrs.frozen
+class _Plan:
+    """What a class wants of a row."""
+
+    names: frozenset[str]
+    turns: tuple[tuple[str, Turn], ...]
+
+    @classmethod
+    def of(cls, wanted: type) -> "_Plan":
+        """Look through the fields of an attrs class."""
+        fields = attrs.fields(attrs.resolve_types(wanted))
+        turns = ((one.name, _turn(one.type)) for one in fields)
+        return cls(
+            names=frozenset(one.name for one in fields),
+            turns=tuple((name, turn) for name, turn in turns if turn is not None),
+        )
 
 
-@lru_cache(maxsize=1)
-def _converter() -> cattrs.Converter:
-    """A converter that trusts the database's types and turns only enums and ranges."""
-    converter = cattrs.Converter(detailed_validation=False)
-    for plain in _PLAIN:
-        converter.register_structure_hook_func(lambda cls, plain=plain: cls == plain, lambda value, _: value)
-    converter.register_structure_hook_func(lambda cls: cls == tuple[IdRange, ...], lambda value, _: from_db(value))
-    return converter
+def _turn(kind: Any) -> Turn | None:
+    """How a value becomes what the field says; None for as it is."""
+    if get_origin(kind) in {Union, UnionType}:
+        others = [one for one in get_args(kind) if one is not NoneType]
+        return _turn(others[0]) if len(others) == 1 else None
+    if kind == tuple[IdRange, ...]:
+        return from_db
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return kind
+    if get_origin(kind) in {tuple, list, set, frozenset} or (isinstance(kind, type) and attrs.has(kind)):
+        return partial(_CONVERTER.structure, cl=kind)
+    return None

@@ -1,7 +1,5 @@
 """Applying ``schema.sql``: once, by however many processes start together."""
 
-from collections.abc import Awaitable, Callable
-
 import asyncpg
 
 from clipsaver.postgres.pool import Connection, Pool, in_transaction

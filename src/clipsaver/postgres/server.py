@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shutil
-import signal
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -16,14 +15,16 @@ from attrs import define, field
 from clipsaver.errors import StartFailed
 from clipsaver.postgres import launch
 from clipsaver.postgres.binaries import Binaries, Identity, identities
-from clipsaver.postgres.process import Process
+from clipsaver.postgres.process import SIGINT, SIGKILL, SIGQUIT, Process
 
 START_TIMEOUT: Final = 120.0
-"""Seconds a start may take; after a crash a lot may have to be read again."""
-INIT_TIMEOUT: Final = 120.0
-STOP_TIMEOUTS: Final = ((signal.SIGINT, 5.0), (signal.SIGQUIT, 2.0), (signal.SIGKILL, 2.0))
+"""Seconds for making the folder, and for starting: after a crash a lot may have to be read again."""
+LEFTOVER_TIMEOUT: Final = 15.0
+"""Seconds that the server of an owner who is gone may take to end."""
+STOP: Final = ((SIGINT, 5.0), (SIGQUIT, 2.0), (SIGKILL, 2.0))
 """Fast, immediate, at once: each with the seconds it is given."""
 POLL: Final = 0.005
+SOCKET: Final = ".s.PGSQL.5432"
 
 SETTINGS: Final[Mapping[str, str]] = {
     "listen_addresses": "",
@@ -38,7 +39,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "max_wal_size": "256MB",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    # Statements and values stay out of the log: who sent them hears of their errors.
+    # Statements and values stay out of the log: whoever sent them hears of their errors.
     "log_min_messages": "log",
     "log_error_verbosity": "terse",
     "log_line_prefix": "",
@@ -47,17 +48,22 @@ SETTINGS: Final[Mapping[str, str]] = {
 }
 
 
-@define(eq=False)
+class _TryAnother(Exception):
+    """PostgreSQL can't run as that identity here."""
+
+
+@define(eq=False, kw_only=True)
 class Server:
-    """A server on ``folder``/data, heard through a socket in ``sockets``; whoever uses it holds the folder's lock."""
+    """A server on ``folder``/data, reached through a socket in ``sockets``; who uses it holds the folder's lock."""
 
     folder: Path
     sockets: Path
     binaries: Binaries
     settings: Mapping[str, str] = field(factory=dict)
     on_end: Callable[[], None] = lambda: None
-    _identity: Identity | None = field(default=None, init=False)
+    """Called from a thread when a server that had been ready has ended, for whatever reason."""
     _process: Process | None = field(default=None, init=False)
+    _stopped: bool = field(default=False, init=False)
 
     @property
     def data(self) -> Path:
@@ -66,7 +72,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        """For asyncpg and libpq."""
+        """For asyncpg and libpq; no password, since only we can get to the socket."""
         return f"postgresql://postgres@/postgres?host={quote(str(self.sockets), safe='/')}"
 
     @property
@@ -75,70 +81,139 @@ class Server:
         return 0 if self._process is None else self._process.pid
 
     def start(self) -> None:
-        """Make the data folder if there is none, and start; returns when it takes connections."""
+        """Make the data folder if there is none, and start; returns when connections are taken.
+
+        A server that runs is left alone; one that was stopped does not start again.
+        """
+        if self._ready():
+            return
         self._check_version()
+        reasons = []
         for identity in identities(self.data):
-            self._identity = identity
             try:
                 if not self.data.exists():
-                    self._initialise(identity)
-                self._start(identity)
-            except PermissionError:
-                continue
-            return
+                    self._make(identity)
+                self._start_when_free(identity)
+            except _TryAnother as error:
+                reasons.append(str(error))
+            else:
+                return
         raise StartFailed(
-            "PostgreSQL can't run as root, and this machine lets us be nobody else; "
-            "run clipsaver as another user, or set database.url."
+            f"PostgreSQL, which refuses to be root, can't run as another user here ({'; '.join(reasons)}): "
+            "run clipsaver as an ordinary user, or set database.url."
         )
 
     def stop(self) -> None:
-        """Stop it: gently, then less so; bounded."""
-        if self._process is None:
+        """Stop it, even while it starts: gently, then less so; bounded."""
+        self._stopped = True
+        process = self._process
+        if process is None:
             return
-        for number, seconds in STOP_TIMEOUTS:
-            self._process.signal(number)
-            if self._process.ended.wait(seconds):
+        for number, seconds in STOP:
+            process.signal(number)
+            if process.ended.wait(seconds):
                 return
 
+    def _run(self, process: Process) -> None:
+        self._process = process
+        process.start()
+        if self._stopped:  # from another thread, perhaps before there was anything to stop
+            process.signal(SIGKILL)
+            raise StartFailed("PostgreSQL was stopped while it was starting.")
+
     def _check_version(self) -> None:
-        file = self.data / "PG_VERSION"
         if not self.data.exists():
             return
-        found = file.read_text("ascii").strip() if file.is_file() else "nothing"
+        file = self.data / "PG_VERSION"
+        found = file.read_text("ascii").strip() if file.is_file() else "something else"
         if found != str(self.binaries.version):
             raise StartFailed(
                 f"The database in {self.data} was made by PostgreSQL {found}, and this clipsaver brings PostgreSQL "
-                f"{self.binaries.version}: dump it with the old one and restore it, or choose another data_dir."
+                f"{self.binaries.version}: dump it with the old one and restore it here, or choose another data_dir."
             )
 
-    def _initialise(self, identity: Identity) -> None:
+    def _make(self, identity: Identity) -> None:
         """Make the data folder beside its place, and move it there whole."""
-        for old in self.folder.glob("new-*"):
-            shutil.rmtree(old, ignore_errors=True)
+        for unfinished in self.folder.glob("new-*"):
+            shutil.rmtree(unfinished, ignore_errors=True)
         new = Path(tempfile.mkdtemp(prefix="new-", dir=self.folder))
         try:
-            self._give(new, identity)
+            _give(new, identity)
             command = [
                 str(self.binaries.folder / "initdb"),
                 *("-D", str(new), "-U", "postgres", "-E", "UTF8", "--locale=C"),
-                *("--auth-local=trust", "--auth-host=reject", "--no-instructions"),
+                *("--auth-local=trust", "--auth-host=reject"),
             ]
-            if self.binaries.version >= 17:  # noqa: PLR2004 - the first with a builtin provider
+            if self.binaries.version >= 17:  # noqa: PLR2004 - the first with a locale of its own
                 command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
             if self.settings.get("fsync") == "off":
                 command.append("--no-sync")
-            process = Process(command, identity, signal.SIGKILL, reach=[self.binaries.folder, new])
-            process.start()
-            if not process.ended.wait(INIT_TIMEOUT):
-                process.signal(signal.SIGKILL)
-            self._check_end(process)
+            process = Process(
+                command=command, identity=identity, at_our_death=SIGKILL, reach=[self.binaries.folder, new]
+            )
+            self._run(process)
+            if not process.ended.wait(START_TIMEOUT):
+                process.signal(SIGKILL)
+                process.ended.wait()
+            _raise_for(process)
             new.rename(self.data)
-        except BaseException:
+            _sync(self.folder)
+        finally:
             shutil.rmtree(new, ignore_errors=True)
-            raise
 
-    def _start(self, identity: Identity) -> None:
-        self._give(self.sockets, identity)
+    def _start_when_free(self, identity: Identity) -> None:
+        """Start, once whatever a former owner left behind has ended."""
+        deadline = time.monotonic() + LEFTOVER_TIMEOUT
+        while True:
+            pid = self._clear_leftovers()
+            if pid is None and self._start(identity):
+                return
+            if time.monotonic() > deadline:
+                who = f" (pid {pid})" if pid else ""
+                raise StartFailed(f"Another PostgreSQL{who} is running on {self.data}: stop it first.")
+            time.sleep(0.05)
+
+    def _clear_leftovers(self) -> int | None:
+        """Remove pid files whose pid is another program's by now; the pid of a server that does run on the folder."""
+        for file in (self.data / "postmaster.pid", self.sockets / f"{SOCKET}.lock"):
+            try:
+                pid = abs(int(file.read_text("utf-8").split("\n", 1)[0]))
+                folder = (Path("/proc") / str(pid) / "cwd").readlink()
+            except (OSError, ValueError):
+                continue  # no file, or nobody with that pid whom PostgreSQL would mind
+            if folder == self.data.resolve():
+                return pid
+            file.unlink(missing_ok=True)
+        return None
+
+    def _start(self, identity: Identity) -> bool:
+        """Start and wait until it is ready; False when the remains of an earlier one are in the way."""
+        _give(self.sockets, identity)
+        if self.data.stat().st_uid == 0:
+            _give_all(self.data, identity)
+        process = Process(
+            command=self._command(),
+            identity=identity,
+            at_our_death=SIGQUIT,
+            reach=[self.binaries.folder, self.data],
+        )
+        self._run(process)
+        deadline = time.monotonic() + START_TIMEOUT
+        while not self._ready():
+            if process.ended.wait(POLL):
+                if "already exists" in _reason(process) or "still in use" in _reason(process):
+                    return False
+                _raise_for(process)
+                raise StartFailed(f"PostgreSQL ended while it was starting: {_reason(process)}.")
+            if time.monotonic() > deadline:
+                process.signal(SIGKILL)
+                raise StartFailed(f"PostgreSQL did not start within {START_TIMEOUT:.0f} seconds: {_reason(process)}.")
+        process.on_end = self.on_end
+        if process.ended.is_set():
+            self.on_end()
+        return True
+
+    def _command(self) -> list[str]:
         settings = {
             **SETTINGS,
             "unix_socket_directories": '"' + str(self.sockets).replace('"', '""') + '"',
@@ -148,46 +223,52 @@ class Server:
         command = [str(self.binaries.folder / "postgres"), "-D", str(self.data)]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
-        process = Process(
-            command, identity, signal.SIGQUIT, reach=[self.binaries.folder, self.data], on_end=self.on_end
-        )
-        self._process = process
-        process.start()
-        deadline = time.monotonic() + START_TIMEOUT
-        while not self._ready():
-            if process.ended.wait(POLL):
-                self._check_end(process)
-                raise StartFailed(f"PostgreSQL ended while it was starting: {_reason(process)}.")
-            if time.monotonic() > deadline:
-                self.stop()
-                raise StartFailed(f"PostgreSQL did not start within {START_TIMEOUT:.0f} seconds: {_reason(process)}.")
+        return command
 
     def _ready(self) -> bool:
-        """Whether the server itself says so in its pid file."""
+        """Whether the server says so itself, in its pid file."""
+        if self._process is None or self._process.ended.is_set():
+            return False
         with contextlib.suppress(OSError, ValueError, IndexError):
-            lines = (self.data / "postmaster.pid").read_text("utf-8").splitlines()
+            lines = (self.data / "postmaster.pid").read_text("utf-8").split("\n")
             return int(lines[0]) == self.pid and lines[7].strip() == "ready"
         return False
 
-    def _check_end(self, process: Process) -> None:
-        if process.status == launch.REFUSED:
-            raise PermissionError(_reason(process))
-        if process.status == launch.UNREACHABLE:
-            raise StartFailed(
-                f"PostgreSQL can't run as root, and as another user it can't get to {_reason(process)}; "
-                "run clipsaver as an ordinary user, or set database.url."
-            )
-        if process.status != 0:
-            raise StartFailed(f"PostgreSQL could not be started: {_reason(process)}.")
 
-    @staticmethod
-    def _give(folder: Path, identity: Identity) -> None:
-        if identity.user is not None:
-            os.chown(folder, *identity.user)
+def _raise_for(process: Process) -> None:
+    """Say why a program ended, unless it did what it should."""
+    if process.status == launch.REFUSED:
+        raise _TryAnother(_reason(process))
+    if process.status == launch.UNREACHABLE:
+        raise _TryAnother(f"it can't get to {_reason(process)}")
+    if process.status != 0:
+        raise StartFailed(f"PostgreSQL could not be started: {_reason(process)}.")
 
 
 def _reason(process: Process) -> str:
     """The line that says most about why it ended."""
     telling = [line for line in process.lines if "FATAL" in line or "PANIC" in line or "error:" in line]
     lines = telling or list(process.lines) or [f"exit status {process.status}"]
-    return lines[-1].rstrip(".")
+    return lines[0].rstrip(".")
+
+
+def _give(path: Path, identity: Identity) -> None:
+    """Make it theirs, when they are not us."""
+    if identity.user is not None:
+        os.chown(path, *identity.user, follow_symlinks=False)
+
+
+def _give_all(folder: Path, identity: Identity) -> None:
+    """Likewise with everything inside."""
+    if identity.user is not None:
+        for path in (folder, *folder.rglob("*")):
+            _give(path, identity)
+
+
+def _sync(folder: Path) -> None:
+    """Make a rename in the folder last."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
