@@ -1,0 +1,119 @@
+"""What the parts of the program count, and the names under which Prometheus knows it. Pure."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import accumulate
+from typing import Any
+
+import attrs
+from attrs import frozen
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+
+
+@frozen(kw_only=True)
+class Histogram:
+    """Durations, counted in buckets."""
+
+    bounds: tuple[float, ...]
+    """Upper ends in seconds, ascending, each included."""
+    counts: tuple[int, ...]
+    """Of each bucket by itself, and at last of what was longer than every bound."""
+    seconds: float
+    """All durations together."""
+
+
+@frozen(kw_only=True)
+class Figures:
+    """What one part of the program knows; None is for others to say."""
+
+    gateway_connected: Mapping[int, bool] | None = None
+    """By shard."""
+    guilds: int | None = None
+    channels: int | None = None
+    runs: Mapping[str, int] | None = None
+    """By state."""
+    jobs_in_hand: Mapping[str, int] | None = None
+    """By station of this process's worker."""
+    messages_read: int | None = None
+    clips_found: int | None = None
+    requests: Mapping[tuple[str, str, str], int] | None = None
+    """To Discord, by method, route template and status."""
+    throttled: Mapping[str, int] | None = None
+    """429s by scope."""
+    invalid_requests: int | None = None
+    """What Discord counts towards a ban: 401, 403, and 429 of one's own."""
+    page_latency: Histogram | None = None
+    pool_size: int | None = None
+    pool_free: int | None = None
+
+
+def merged(parts: Iterable[Figures]) -> Figures:
+    """What all parts know together; where two know the same, the later one counts."""
+    known: dict[str, Any] = {}
+    for part in parts:
+        known |= attrs.asdict(part, recurse=False, filter=lambda _, value: value is not None)
+    return Figures(**known)
+
+
+def _gauge(name: str, about: str, *labels: str) -> Callable[[Any], Metric]:
+    def family(value: Any) -> Metric:
+        metric = GaugeMetricFamily(name, about, labels=labels)
+        for names, number in _labelled(value):
+            metric.add_metric(names, number)
+        return metric
+
+    return family
+
+
+def _counter(name: str, about: str, *labels: str) -> Callable[[Any], Metric]:
+    def family(value: Any) -> Metric:
+        metric = CounterMetricFamily(name, about, labels=labels)
+        for names, number in _labelled(value):
+            metric.add_metric(names, number)
+        return metric
+
+    return family
+
+
+def _histogram(name: str, about: str) -> Callable[[Any], Metric]:
+    def family(value: Histogram) -> Metric:
+        ends = [*(str(float(bound)) for bound in value.bounds), "+Inf"]
+        buckets = list(zip(ends, accumulate(value.counts), strict=True))
+        return HistogramMetricFamily(name, about, buckets=buckets, sum_value=value.seconds)
+
+    return family
+
+
+def _labelled(value: Any) -> Iterator[tuple[tuple[str, ...], float]]:
+    """A number without labels, or numbers by one label or by several."""
+    if not isinstance(value, Mapping):
+        yield (), float(value)
+        return
+    for labels, number in value.items():
+        yield tuple(map(str, labels)) if isinstance(labels, tuple) else (str(labels),), float(number)
+
+
+FAMILIES: Mapping[str, Callable[[Any], Metric]] = {
+    "gateway_connected": _gauge("clipsaver_gateway_connected", "Whether the gateway session stands.", "shard"),
+    "guilds": _gauge("clipsaver_guilds", "Servers the bot is in."),
+    "channels": _gauge("clipsaver_channels", "Channels known in those servers."),
+    "runs": _gauge("clipsaver_runs", "Scan runs by state.", "state"),
+    "jobs_in_hand": _gauge("clipsaver_jobs_in_hand", "Jobs this process works on.", "station"),
+    "messages_read": _counter("clipsaver_messages_read", "Messages fetched and kept."),
+    "clips_found": _counter("clipsaver_clips_found", "Clips found in them."),
+    "requests": _counter(
+        "clipsaver_discord_requests", "Requests to Discord by route template.", "method", "route", "status"
+    ),
+    "throttled": _counter("clipsaver_discord_throttled", "Answers 429 by scope.", "scope"),
+    "invalid_requests": _counter("clipsaver_discord_invalid_requests", "Answers that count towards a ban."),
+    "page_latency": _histogram("clipsaver_page_seconds", "How long Discord takes for a page of messages."),
+    "pool_size": _gauge("clipsaver_database_pool_size", "Connections to the database."),
+    "pool_free": _gauge("clipsaver_database_pool_free", "Connections to the database that nobody uses."),
+}
+
+
+def families(figures: Figures) -> Iterator[Metric]:
+    """The figures that are known, as Prometheus takes them."""
+    for name, family in FAMILIES.items():
+        value = getattr(figures, name)
+        if value is not None:
+            yield family(value)
