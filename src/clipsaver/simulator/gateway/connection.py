@@ -25,6 +25,10 @@ LONGEST_PAYLOAD: Final = 4096
 MOST_SENDS: Final = 120
 SENDS_WINDOW: Final = 60.0
 MOST_UNSENT: Final = 50_000
+LEAVING: Final = frozenset({1000, 1001})
+"""Close codes with which a client gives its session up."""
+PATIENCE: Final = 2.0
+"""Seconds a client may take to read the last frames before a close, and to close in turn."""
 COMPRESS_FROM: Final = 4096
 """With payload compression, packets from this size on are compressed."""
 
@@ -73,9 +77,12 @@ class Connection:
     """Nothing is sent any more though the socket stays open."""
     delay: Callable[[], float] = lambda: 0.0
     """Seconds each frame is held back."""
+    most_unsent: int = MOST_UNSENT
     _deflate: Any = field(init=False, factory=zlib.compressobj)
-    _unsent: asyncio.Queue[Mapping[str, Any]] = field(init=False, factory=lambda: asyncio.Queue(MOST_UNSENT))
+    _unsent: asyncio.Queue[Mapping[str, Any] | None] = field(init=False, factory=asyncio.Queue)
     _received: deque[float] = field(init=False, factory=deque)
+    _heard_at: float = field(init=False, factory=lambda: asyncio.get_running_loop().time())
+    _end: asyncio.Future[Closing] = field(init=False, factory=lambda: asyncio.get_running_loop().create_future())
 
     def send(self, op: int, data: Any = None) -> None:
         """Queue a frame that is no event."""
@@ -83,9 +90,9 @@ class Connection:
 
     def push(self, payload: Mapping[str, Any]) -> None:
         """Queue a frame; a client that reads nothing for too long is dropped."""
-        try:
+        if self._unsent.qsize() < self.most_unsent:
             self._unsent.put_nowait(payload)
-        except asyncio.QueueFull:
+        else:
             self.abort()
 
     def abort(self) -> None:
@@ -93,42 +100,57 @@ class Connection:
         if self.transport is not None:
             self.transport.abort()
 
-    async def close(self, code: int, reason: str = "") -> None:
-        """Send what is queued, then close."""
-        while not self._unsent.empty() and not self.websocket.closed:
-            await self._write(self._unsent.get_nowait())
-        await self.websocket.close(code=code, message=reason.encode(), drain=False)
+    @property
+    def left_for_good(self) -> bool:
+        """Whether the client, of its own accord, closed with a code that ends its session."""
+        return not self._end.done() and self.websocket.close_code in LEAVING
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Let the connection be closed after what is queued; the first order counts."""
+        if not self._end.done():
+            self._end.set_result(Closing(code, reason))
 
     async def run(self, received: Callable[[int, Any], None]) -> None:
         """Greet, then hand every frame to ``received`` until either side ends it."""
         self.send(HELLO, {"heartbeat_interval": self.heartbeat_interval})
         writer = asyncio.create_task(self._write_all())
+        reader = asyncio.create_task(self._read_all(received))
         try:
-            await self._read_all(received)
-        except Closing as closing:
-            await self.close(closing.code, closing.reason)
+            waited: set[asyncio.Future[Any]] = {reader, self._end}
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            if self._end.done():
+                self._unsent.put_nowait(None)
+                await asyncio.wait({writer}, timeout=PATIENCE)
         finally:
-            writer.cancel()
-            await asyncio.gather(writer, return_exceptions=True)
+            await _cancel(reader, writer)
+        if self._end.done():
+            closing = self._end.result()
+            await self.websocket.close(code=closing.code, message=closing.reason.encode())
 
     async def _read_all(self, received: Callable[[int, Any], None]) -> None:
-        loop = asyncio.get_running_loop()
-        patience = self.heartbeat_interval / 1000 * 1.5
-        deadline = loop.time() + patience
-        while True:
-            try:
-                message: WSMessage = await self.websocket.receive(timeout=max(deadline - loop.time(), 0.001))
-            except TimeoutError as error:
-                raise Closing(4000, "Heartbeat timeout.") from error
-            if message.type not in {WSMsgType.TEXT, WSMsgType.BINARY}:
-                return
-            op, data = decode(message.data)
-            self._count()
-            if op == HEARTBEAT:
-                deadline = loop.time() + patience
-                self.send(HEARTBEAT_ACK)
-            else:
-                received(op, data)
+        """Hand on frames until the client closes or earns a close."""
+        try:
+            while True:
+                message = await self._receive()
+                if message.type not in {WSMsgType.TEXT, WSMsgType.BINARY}:
+                    return
+                op, data = decode(message.data)
+                self._count()
+                if op == HEARTBEAT:
+                    self._heard_at = asyncio.get_running_loop().time()
+                    self.send(HEARTBEAT_ACK)
+                else:
+                    received(op, data)
+        except Closing as closing:
+            self.close(closing.code, closing.reason)
+
+    async def _receive(self) -> WSMessage:
+        """The next frame, if the last heartbeat is not too long ago."""
+        patience = self._heard_at + self.heartbeat_interval / 1000 * 1.5 - asyncio.get_running_loop().time()
+        try:
+            return await self.websocket.receive(timeout=max(patience, 0.001))
+        except TimeoutError as error:
+            raise Closing(4000, "Heartbeat timeout.") from error
 
     def _count(self) -> None:
         now = self.clock()
@@ -140,8 +162,7 @@ class Connection:
 
     async def _write_all(self) -> None:
         try:
-            while True:
-                payload = await self._unsent.get()
+            while (payload := await self._unsent.get()) is not None:
                 if delay := self.delay():
                     await asyncio.sleep(delay)
                 await self._write(payload)
@@ -158,3 +179,9 @@ class Connection:
             await self.websocket.send_bytes(zlib.compress(data))
         else:
             await self.websocket.send_str(data.decode())
+
+
+async def _cancel(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,8 +1,10 @@
 """The gateway of a world: who is connected, who hears what, and what a test may do to them."""
 
+import asyncio
 import secrets
 from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -15,6 +17,7 @@ from clipsaver.simulator.gateway.connection import (
     HEARTBEAT,
     IDENTIFY,
     INVALID_SESSION,
+    PATIENCE,
     RECONNECT,
     RESUME,
     Closing,
@@ -30,8 +33,6 @@ from clipsaver.simulator.world import World
 VERSION: Final = 10
 ENDING: Final = frozenset({4003, 4004, 4007, 4009, 4010, 4011, 4012, 4013, 4014})
 """Close codes after which a session can't be resumed."""
-LEAVING: Final = frozenset({1000, 1001})
-"""Close codes with which a client gives its session up."""
 MOST_SESSIONS: Final = 256
 
 
@@ -50,6 +51,7 @@ class Gateway:
     sessions: dict[str, Session] = field(factory=dict, init=False)
     connections: list[Connection] = field(factory=list, init=False)
     _disorder: Disorder = field(factory=Disorder, init=False)
+    _gone: asyncio.Event = field(factory=asyncio.Event, init=False)
 
     @starts.default
     def _make_starts(self) -> Starts:
@@ -68,7 +70,7 @@ class Gateway:
         query = request.query
         if query.get("encoding", "json") != "json" or query.get("compress", "zlib-stream") != "zlib-stream":
             raise web.HTTPBadRequest(text="only json, plain or as zlib-stream")
-        websocket = web.WebSocketResponse(compress=False, max_msg_size=1 << 20)
+        websocket = web.WebSocketResponse(compress=False, max_msg_size=1 << 20, timeout=PATIENCE)
         await websocket.prepare(request)
         if query.get("v", str(VERSION)) != str(VERSION):
             await websocket.close(code=4012, message=b"Invalid API version.")
@@ -87,6 +89,7 @@ class Gateway:
             await connection.run(partial(self._received, connection))
         finally:
             self.connections.remove(connection)
+            self._gone.set()
             self._left(connection)
         return websocket
 
@@ -95,7 +98,7 @@ class Gateway:
         if session is None or session.connection is not connection:
             return
         session.leave(self._now())
-        if connection.ended or connection.websocket.close_code in LEAVING:
+        if connection.ended or connection.left_for_good:
             self.sessions.pop(session.id, None)
 
     def _received(self, connection: Connection, op: int, data: Any) -> None:
@@ -250,11 +253,11 @@ class Gateway:
         for connection in self._meant(shard):
             connection.abort()
 
-    async def close(self, code: int, reason: str = "", shard: int | None = None) -> None:
+    def close(self, code: int, reason: str = "", shard: int | None = None) -> None:
         """Close connections with a code; where Discord's table says to start anew, the sessions end."""
         for connection in self._meant(shard):
             connection.ended = code in ENDING
-            await connection.close(code, reason)
+            connection.close(code, reason)
 
     def mute(self, shard: int | None = None, *, muted: bool = True) -> None:
         """Send nothing more though the sockets stay open: no events, no heartbeat answers."""
@@ -293,5 +296,14 @@ class Gateway:
         self._disorder.order(Wrong.SWAP, name)
 
     async def stop(self) -> None:
-        """Close everything, as at a restart of Discord's."""
-        await self.close(1001, "Discord WebSocket requesting client reconnect.")
+        """Close everything, as at a restart of Discord's, and wait until all are gone."""
+        self.close(1001, "Discord WebSocket requesting client reconnect.")
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.deserted(), PATIENCE)
+        self.drop()
+
+    async def deserted(self) -> None:
+        """Wait until nobody is connected any more."""
+        while self.connections:
+            self._gone.clear()
+            await self._gone.wait()

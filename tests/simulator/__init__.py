@@ -1,0 +1,1 @@
+"""The simulator, judged by Discord's documents alone."""
