@@ -8,7 +8,17 @@ from typing import Any
 from attrs import define, field
 
 from clipsaver.simulator import guild_payloads, payloads, permissions
-from clipsaver.simulator.entities import THREADS, Application, Attachment, Channel, Guild, Message, User, snowflake_at
+from clipsaver.simulator.entities import (
+    THREADS,
+    VOICES,
+    Application,
+    Attachment,
+    Channel,
+    Guild,
+    Message,
+    User,
+    snowflake_at,
+)
 from clipsaver.simulator.history import History
 
 LARGE = 250
@@ -35,6 +45,9 @@ class State:
     histories: dict[int, History] = field(factory=dict)
     uploads: dict[int, tuple[Attachment, bytes | None]] = field(factory=dict)
     """Files that someone sent in this run; bytes only where they were uploaded."""
+    foreign: set[int] = field(factory=set)
+    """Channels of guilds the bot was removed from: they exist, but not for it."""
+    gateway_url: str = "wss://gateway.discord.gg"
     listeners: list[Listener] = field(factory=list)
     _last_id: int = field(default=0, init=False)
 
@@ -90,6 +103,11 @@ class State:
     def can(self, user_id: int, channel_id: int, wanted: int) -> bool:
         """Whether a user has all of these permissions in a channel."""
         return self.permissions(user_id, channel_id) & wanted == wanted
+
+    def can_connect(self, user_id: int, channel_id: int) -> bool:
+        """Whether a user may connect, where one connects: voice and stage channels want it for their messages too."""
+        channel = self.channels[channel_id]
+        return channel.type not in VOICES or self.can(user_id, channel_id, permissions.Permission.CONNECT)
 
     def is_nsfw(self, channel_id: int) -> bool:
         """Whether a channel is age-restricted; a thread is if its parent is."""

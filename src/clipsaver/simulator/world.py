@@ -52,7 +52,8 @@ class World(State):
         message = Message(
             channel_id=channel_id, author_id=author_id, content=content, attachments=tuple(attachments), **more
         )
-        self.histories[channel_id].put(message)
+        # The nonce is told once, to whoever sent the message.
+        self.histories[channel_id].put(evolve(message, nonce=None))
         self._emit_message("MESSAGE_CREATE", message)
         return message
 
@@ -180,6 +181,7 @@ class World(State):
         """The bot is removed from a guild: no ``unavailable`` in what it hears."""
         for channel in [one.id for one in self.channels.values() if one.guild_id == guild_id]:
             self._forget_channel(channel)
+            self.foreign.add(channel)
         del self.guilds[guild_id]
         self.emit("GUILD_DELETE", {"id": str(guild_id)}, guild_id)
 

@@ -1,0 +1,202 @@
+"""What can go wrong on the way, on demand: by route, a number of times or by chance from a seed."""
+
+from collections.abc import Callable, Iterable
+from fnmatch import fnmatchcase
+from random import Random
+from typing import Any, Final, Literal
+
+from attrs import define, field
+
+Kind = Literal[
+    "status",  # an error status of Discord's, 500 unless ``status`` says otherwise
+    "truncate",  # the body ends early, the connection with it
+    "not_json",  # an HTML page with the right status
+    "reset",  # the connection is reset before an answer
+    "delay",  # the answer comes ``seconds`` later
+    "stall",  # headers come, the body only after ``seconds``
+    "omit",  # fields that may be absent are
+    "null",  # fields are null that seldom are
+    "unknown",  # enum values nobody has heard of
+    "unauthorized",  # 401
+    "forbidden",  # 403
+    "throttle",  # 429 with the headers that ``variant`` names
+    "empty",  # an empty list, as after losing Read Message History
+]
+Variant = Literal["bare", "no_bucket", "reset_zero", "hour", "global_unsaid", "shared"]
+ERRORS: Final = frozenset({"status", "unauthorized", "forbidden", "throttle", "empty"})
+OPTIONAL: Final = frozenset(
+    {
+        "title",
+        "description",
+        "width",
+        "height",
+        "duration_secs",
+        "flags",
+        "ephemeral",
+        "placeholder",
+        "nonce",
+        "pinned",
+        "tts",
+        "mention_everyone",
+        "banner",
+        "accent_color",
+        "avatar_decoration_data",
+        "collectibles",
+        "primary_guild",
+        "public_flags",
+        "flags_new",
+        "position",
+        "application_id",
+        "interaction_metadata",
+        "referenced_message",
+        "rate_limit_per_user",
+        "topic",
+    }
+)
+NULLABLE: Final = frozenset(
+    {
+        "flags",
+        "title",
+        "description",
+        "width",
+        "height",
+        "duration_secs",
+        "global_name",
+        "edited_timestamp",
+        "mentions",
+        "mention_roles",
+        "nonce",
+        "public_flags",
+        "banner",
+        "avatar",
+        "nsfw",
+        "topic",
+        "parent_id",
+        "position",
+    }
+)
+UNKNOWN: Final = 9_999
+
+
+@define(kw_only=True)
+class Fault:
+    """One thing that goes wrong."""
+
+    kind: Kind
+    route: str = "*"
+    """A pattern such as ``GET /channels/*/messages``, on the method and the path below ``/api/v10``."""
+    count: int | None = None
+    """How often it still happens; None is without end."""
+    probability: float = 1.0
+    status: int = 500
+    seconds: float = 1.0
+    variant: Variant = "bare"
+    fields: frozenset[str] | None = None
+    """For ``omit`` and ``null``: which fields, else a set of those a careful reader doesn't need."""
+    share: float = 0.3
+    """For ``omit``, ``null`` and ``unknown``: the share of objects it hits."""
+    happened: int = 0
+
+
+@define
+class Faults:
+    """The faults of a simulator; they can be added and removed while it runs."""
+
+    seed: int = 0
+    faults: list[Fault] = field(factory=list, kw_only=True)
+    _chance: Random = field(init=False)
+
+    @_chance.default
+    def _make_chance(self) -> Random:
+        return Random(self.seed)
+
+    def add(self, kind: Kind, route: str = "*", **options: Any) -> Fault:
+        """Let something go wrong from now on."""
+        fault = Fault(kind=kind, route=route, **options)
+        self.faults.append(fault)
+        return fault
+
+    def clear(self) -> None:
+        """Let all be well again."""
+        self.faults.clear()
+
+    def draw(self, method: str, path: str) -> Fault | None:
+        """The fault that hits this request, if one does."""
+        for fault in self.faults:
+            if fault.count == 0 or not fnmatchcase(f"{method} {path}", _pattern(fault.route)):
+                continue
+            if fault.probability < 1 and self._chance.random() >= fault.probability:
+                continue
+            fault.happened += 1
+            fault.count = None if fault.count is None else fault.count - 1
+            return fault
+        return None
+
+    def spoil(self, fault: Fault, body: Any) -> Any:
+        """A body with its fields left out, nulled or of unknown kinds."""
+        change: Callable[[dict[str, Any]], None] = {
+            "omit": lambda one: _omit(one, fault.fields or OPTIONAL),
+            "null": lambda one: _null(one, fault.fields or NULLABLE),
+        }.get(fault.kind, _estrange)
+        for one in _objects(body):
+            if self._chance.random() < fault.share:
+                change(one)
+        return body
+
+
+def throttled(variant: Variant) -> tuple[dict[str, str], dict[str, Any]]:
+    """Headers and body of a 429, as incomplete as such answers have been seen."""
+    body: dict[str, Any] = {"message": "You are being rate limited.", "retry_after": 0.3, "global": False}
+    bucket = {"X-RateLimit-Limit": "5", "X-RateLimit-Remaining": "0", "X-RateLimit-Bucket": "0123456789abcdef"}
+    user = {"X-RateLimit-Scope": "user"}
+    match variant:
+        case "bare":
+            return {}, body
+        case "no_bucket":
+            return {"Retry-After": "1", **user}, body
+        case "reset_zero":
+            near = {"X-RateLimit-Reset": "1.0", "X-RateLimit-Reset-After": "0.0", "Retry-After": "1"}
+            return bucket | user | near, body | {"retry_after": 0.05}
+        case "hour":
+            return bucket | user | {"Retry-After": "3600", "X-RateLimit-Reset-After": "3600"}, body | {
+                "retry_after": 3600.0
+            }
+        case "global_unsaid":
+            return {"Retry-After": "1"}, body | {"global": True}
+    message = "The resource is being rate limited."
+    return {"Retry-After": "1", "X-RateLimit-Scope": "shared"}, body | {"message": message, "code": 20_016}
+
+
+def _pattern(route: str) -> str:
+    return route if route == "*" or " " in route else f"* {route}"
+
+
+def _objects(body: Any) -> Iterable[dict[str, Any]]:
+    if isinstance(body, dict):
+        yield body
+        for value in tuple(body.values()):
+            yield from _objects(value)
+    elif isinstance(body, list):
+        for value in body:
+            yield from _objects(value)
+
+
+def _omit(one: dict[str, Any], names: frozenset[str]) -> None:
+    for name in names & one.keys():
+        del one[name]
+
+
+def _null(one: dict[str, Any], names: frozenset[str]) -> None:
+    for name in names & one.keys():
+        one[name] = None
+
+
+def _estrange(one: dict[str, Any]) -> None:
+    if isinstance(one.get("type"), int) and not {"attachments", "components"} & one.keys():
+        if "guild_id" in one:
+            one["type"] = UNKNOWN
+    elif "attachments" in one:
+        one["type"] = UNKNOWN
+        one["components"] = [*(one.get("components") or ()), {"type": UNKNOWN, "id": UNKNOWN}]
+    if isinstance(one.get("flags"), int):
+        one["flags"] |= 1 << 40
