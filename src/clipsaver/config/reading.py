@@ -15,7 +15,10 @@ FALSE = frozenset({"false", "no", "off", "0"})
 def _make(hooks: dict[Any, Any]) -> Converter:
     converter = Converter(forbid_extra_keys=True, detailed_validation=False)
     for kind, hook in hooks.items():
-        converter.register_structure_hook_func(partial(eq, kind), hook)
+        if isinstance(kind, type):
+            converter.register_structure_hook(kind, hook)
+        else:
+            converter.register_structure_hook_func(partial(eq, kind), hook)
     return converter
 
 
