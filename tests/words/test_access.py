@@ -45,7 +45,7 @@ def test_unreadable_channels_are_named() -> None:
     """What is missing in a visible channel is named, and where."""
     with pytest.raises(NotAllowed) as refused:
         access.require_reader(place(Permission.VIEW_CHANNEL, kind=2))
-    assert "You can't read <#5>: you need Read Message History and Connect there." == refused.value.message
+    assert refused.value.message == "You can't read <#5>: you need Read Message History and Connect there."
 
 
 def test_the_bot_says_what_it_needs() -> None:
@@ -53,7 +53,7 @@ def test_the_bot_says_what_it_needs() -> None:
     access.require_bot_reader(READER, place())
     with pytest.raises(NotAllowed) as refused:
         access.require_bot_reader(Permission.VIEW_CHANNEL, place())
-    assert "I can't read <#5>: I need Read Message History there." == refused.value.message
+    assert refused.value.message == "I can't read <#5>: I need Read Message History there."
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def test_cancel_button_carries_its_run() -> None:
     pressed = components.parse_custom_id(button["custom_id"])
     assert Pressed(area="scan", action="cancel", subject=str(RUN)) == pressed
     assert pressed is not None
-    assert RUN == components.run_id_of(pressed)
+    assert components.run_id_of(pressed) == RUN
 
 
 def test_confirmation_names_who_was_asked() -> None:
@@ -29,7 +29,7 @@ def test_confirmation_names_who_was_asked() -> None:
         Pressed(area="read", action="keep", subject="7"),
     ] == pressed
     assert pressed[0] is not None
-    assert 7 == components.number_of(pressed[0])
+    assert components.number_of(pressed[0]) == 7
 
 
 @pytest.mark.parametrize("custom_id", ["", "scan", "scan:cancel", "scan:cancel:", "a:b:c:d", "::"])
@@ -48,8 +48,8 @@ def test_odd_subjects_name_nothing() -> None:
 def test_short_lists_have_one_page() -> None:
     """A list that fits has no buttons."""
     reply = components.paged("head", ["a", "b"], what="things")
-    assert "head\na\nb" == reply.content
-    assert () == reply.components
+    assert reply.content == "head\na\nb"
+    assert reply.components == ()
 
 
 def test_pages_can_be_turned() -> None:
@@ -59,7 +59,7 @@ def test_pages_can_be_turned() -> None:
     assert first.content.startswith("head · Page 1 of 3\nline 0\n")
     back, onward = first.components[0]["components"]
     assert back["disabled"]
-    assert ("page:things:1", False) == (onward["custom_id"], onward["disabled"])
+    assert (onward["custom_id"], onward["disabled"]) == ("page:things:1", False)
     last = components.paged("head", lines, what="things", page=99)
     assert last.content.startswith("head · Page 3 of 3\nline 40\n")
     assert last.components[0]["components"][1]["disabled"]

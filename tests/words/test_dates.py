@@ -1,5 +1,6 @@
 """Dates and ages as people type them."""
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -49,20 +50,18 @@ def test_no_such_day(typed: str) -> None:
 @given(st.text(max_size=60))
 def test_parse_never_breaks(typed: str) -> None:
     """Whatever is typed is a moment from Discord's time or a refusal."""
-    try:
-        assert dates.DISCORD_EPOCH <= dates.parse(typed, now=NOW)
-    except BadInput:
-        pass
+    with contextlib.suppress(BadInput):
+        assert dates.parse(typed, now=NOW) >= dates.DISCORD_EPOCH
 
 
 def test_ages_before_the_calendar() -> None:
     """An age that no calendar has is as old as Discord."""
-    assert dates.DISCORD_EPOCH == dates.parse("99999w", now=NOW)
+    assert dates.parse("99999w", now=NOW) == dates.DISCORD_EPOCH
 
 
 def test_span() -> None:
     """A span is from the first on and before the second; either may be open."""
-    assert (None, None) == dates.span(None, None, now=NOW)
+    assert dates.span(None, None, now=NOW) == (None, None)
     assert (NOW - timedelta(days=30), NOW - timedelta(days=1)) == dates.span("30d", "1d", now=NOW)
 
 

@@ -1,5 +1,6 @@
 """What people read about a server's channels."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -22,12 +23,14 @@ KINDS: Final[Mapping[str, str]] = {
 }
 
 
-def listed(channels: Sequence[Channel], *, page: int = 0) -> Reply:
-    """List channels with what is known of each."""
-    if not channels:
+def listed(known: Sequence[Channel], *, page: int = 0) -> Reply:
+    """List channels with what is known of each, and how many threads are in it."""
+    readable = [one for one in known if one.can_be_read and not one.is_thread]
+    if not readable:
         return Reply(content=say("I know no channel here that you can see."))
-    head = count(len(channels), "**{n} channel**", "**{n} channels**")
-    return paged(head, [_line(known) for known in channels], what="channels", page=page)
+    threads = Counter(one.parent_id for one in known if one.is_thread)
+    head = count(len(readable), "**{n} channel**", "**{n} channels**")
+    return paged(head, [_line(one, threads[one.channel_id]) for one in readable], what="channels", page=page)
 
 
 def shown(status: ScanStatus) -> Reply:
@@ -58,7 +61,7 @@ def kind(name: str | None) -> str:
     return escape((name or say("channel")).replace("_", " "))
 
 
-def _line(known: Channel) -> str:
+def _line(known: Channel, threads: int) -> str:
     parts = [channel(known.channel_id), kind(known.type)]
     if known.is_nsfw:
         parts.append(say("age-restricted"))
@@ -66,4 +69,6 @@ def _line(known: Channel) -> str:
         parts.append(say("reading"))
     if known.message_count:
         parts.append(count(known.message_count, "{n} message read", "{n} messages read"))
+    if threads:
+        parts.append(count(threads, "{n} thread", "{n} threads"))
     return " · ".join(parts)

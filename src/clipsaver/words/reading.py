@@ -19,12 +19,19 @@ def switched(known: Channel) -> Reply:
     return Reply(content=say("I don't read {channel} any more. The clips found there stay.", channel=where))
 
 
-def listed(channels: Sequence[Channel], *, page: int = 0) -> Reply:
+def being_read(known: Sequence[Channel]) -> Sequence[Channel]:
+    """Return the channels that are read; threads only where the channel they are in isn't, since they follow it."""
+    reading = {one.channel_id for one in known if one.is_reading}
+    return [one for one in known if one.is_reading and not (one.is_thread and one.parent_id in reading)]
+
+
+def listed(known: Sequence[Channel], *, page: int = 0) -> Reply:
     """List the channels that are read."""
-    if not channels:
+    reading = being_read(known)
+    if not reading:
         return Reply(content=say("I don't read any channel here. `/read on` changes that."))
-    head = count(len(channels), "**I read {n} channel**", "**I read {n} channels**")
-    return paged(head, [channel(known.channel_id) for known in channels], what="reading", page=page)
+    head = count(len(reading), "**I read {n} channel**", "**I read {n} channels**")
+    return paged(head, [channel(one.channel_id) for one in reading], what="reading", page=page)
 
 
 def all_on(changed: int) -> Reply:
@@ -34,8 +41,9 @@ def all_on(changed: int) -> Reply:
     return Reply(content=count(changed, "I read {n} more channel now.", "I read {n} more channels now."))
 
 
-def ask_none(reading: int, *, user_id: int) -> Reply:
+def ask_none(known: Sequence[Channel], *, user_id: int) -> Reply:
     """Ask whether reading should really stop everywhere."""
+    reading = len(being_read(known))
     if not reading:
         return Reply(content=say("I don't read any channel here."))
     question = count(

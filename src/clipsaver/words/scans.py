@@ -47,6 +47,14 @@ def already(status: ScanStatus, *, now: datetime) -> Reply:
     return Reply(content="\n".join([head, *_lines(status, now=now)]), components=_cancel(status.run))
 
 
+def age_restricted(channel_id: int) -> str:
+    """Say that an age-restricted channel is left alone, and what changes that."""
+    return say(
+        "{channel} is age-restricted, and I leave such channels alone. `/settings set scan_nsfw yes` changes that.",
+        channel=channel(channel_id),
+    )
+
+
 def bounds(since: datetime | None, until: datetime | None) -> str:
     """Say which messages a scan is about, in the reader's own time."""
     if since is None and until is not None:

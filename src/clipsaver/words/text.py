@@ -23,7 +23,7 @@ def escape(name: str | None, limit: int = NAME_LENGTH) -> str:
 
 def code(text: str, limit: int = NAME_LENGTH) -> str:
     """Return the text as inline code, which nothing in it can end."""
-    plain = cut(_UNSEEN.sub(" ", text), limit).replace("`", "ˋ")  # noqa: RUF001 - the look-alike is the point
+    plain = cut(_UNSEEN.sub(" ", text), limit).replace("`", "\u02cb")
     return f"`{plain}`" if plain.strip() else say("(empty)")
 
 

@@ -1,0 +1,1 @@
+"""Discord's doors: slash commands, buttons, progress messages, gateway events."""

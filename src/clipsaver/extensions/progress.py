@@ -1,0 +1,117 @@
+"""The ordinary message that shows how a run goes: written with the bot's own token, so that it outlives everything."""
+
+import asyncio
+import base64
+import contextlib
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+import structlog
+from attrs import define, field
+
+from clipsaver.discord.components import Reply
+from clipsaver.discord.messages import Messages
+from clipsaver.discord.rest import BadRequest, Forbidden, NotFound
+from clipsaver.scans.model import Run, ScanStatus
+from clipsaver.scans.service import Scans
+from clipsaver.words import scans as words
+
+log = structlog.get_logger("clipsaver.extensions.progress")
+
+LOOK_EVERY: Final = 1.0
+"""Seconds between looks at which messages are due; how often each is due, Scans says."""
+AT_ONCE: Final = 10
+"""Messages being written at the same time, at most."""
+AFTER_FAILURE: Final = 15.0
+"""Seconds before a message that could not be written is tried again."""
+
+
+def nonce(run_id: UUID) -> str:
+    """Return the run's own nonce (Discord: up to 25 characters): one run, one message, also after a crash."""
+    return base64.urlsafe_b64encode(run_id.bytes).rstrip(b"=").decode()
+
+
+@define(kw_only=True)
+class Progress:
+    """Keeps the messages of all runs fresh, one edit at a time for each."""
+
+    scans: Scans
+    messages: Messages
+    look_every: float = LOOK_EVERY
+    clock: Callable[[], float] = time.monotonic
+    _writing: dict[UUID, asyncio.Task[None]] = field(factory=dict, init=False)
+    _shown: dict[UUID, Reply] = field(factory=dict, init=False)
+    """What each message said last, to leave it alone while nothing changes."""
+    _not_before: dict[UUID, float] = field(factory=dict, init=False)
+    _stopping: asyncio.Event = field(factory=asyncio.Event, init=False)
+
+    async def run(self) -> None:
+        """Look for messages that are due and write them, until stopped; what is being written is finished."""
+        while not self._stopping.is_set():
+            try:
+                await self.look()
+            except Exception:
+                log.warning("progress.look_failed", exc_info=True)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), self.look_every)
+        await self.settle()
+
+    def stop(self) -> None:
+        """End the loop."""
+        self._stopping.set()
+
+    async def look(self) -> None:
+        """Begin to write every message that is due, as far as there is room."""
+        room = AT_ONCE - len(self._writing)
+        if room <= 0:
+            return
+        for status in await self.scans.to_show(2 * AT_ONCE):
+            run = status.run
+            if run is None or run.id in self._writing or self._not_before.get(run.id, 0) > self.clock():
+                continue
+            task = asyncio.create_task(self._write(status), name=f"progress-{run.id}")
+            self._writing[run.id] = task
+            task.add_done_callback(lambda _, run_id=run.id: self._writing.pop(run_id, None))
+            if len(self._writing) >= AT_ONCE:
+                return
+
+    async def settle(self) -> None:
+        """Wait for what is being written."""
+        await asyncio.gather(*self._writing.values())
+
+    async def _write(self, status: ScanStatus) -> None:
+        """Create or edit one run's message; what can't be written there is given up, everything else tried again."""
+        run = status.run
+        assert run is not None  # noqa: S101 - looked at before the task was made
+        try:
+            await self._show(run, words.progress(status, now=datetime.now(UTC)))
+        except (Forbidden, NotFound, BadRequest) as error:
+            log.info("progress.given_up", run_id=str(run.id), reason=type(error).__name__)
+            await self._give_up(run.id)
+        except Exception:
+            log.warning("progress.write_failed", run_id=str(run.id), exc_info=True)
+            self._not_before[run.id] = self.clock() + AFTER_FAILURE
+
+    async def _show(self, run: Run, reply: Reply) -> None:
+        channel_id, message_id = run.progress_channel_id, run.progress_message_id
+        if channel_id is None:
+            await self._give_up(run.id)
+            return
+        if message_id is None:
+            message_id = await self.messages.create(channel_id, reply, nonce=nonce(run.id))
+        elif reply != self._shown.get(run.id):
+            await self.messages.edit(channel_id, message_id, reply)
+        await self.scans.shown(run.id, message_id=message_id, final=not run.status.active)
+        if run.status.active:
+            self._shown[run.id] = reply
+        else:
+            self._shown.pop(run.id, None)
+        self._not_before.pop(run.id, None)
+
+    async def _give_up(self, run_id: UUID) -> None:
+        self._shown.pop(run_id, None)
+        self._not_before.pop(run_id, None)
+        await self.scans.unshowable(run_id)
