@@ -189,9 +189,9 @@ class Media:
     is_clip: bool = False
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class Message:
-    """One message, generated or sent."""
+    """One message, generated or sent; never changed but replaced (not frozen: thousands are made a second)."""
 
     id: int
     channel_id: int

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Final, Protocol
 
 from attrs import define, field
@@ -9,6 +10,8 @@ from attrs import define, field
 from clipsaver.simulator.entities import EPOCH_MS, Message
 
 MASK: Final = (1 << 64) - 1
+END: Final = 1 << 63
+"""Above every id."""
 QUIET_MS: Final = 64
 """The end of each slot stays empty, so that files' ids, moments before their messages', never meet a neighbour's."""
 GOLDEN: Final = 0x9E3779B97F4A7C15
@@ -86,11 +89,13 @@ class History:
         if kept is not None or message_id in self._deleted:
             return kept
         index = self._index(message_id)
-        return None if index is None else self._make(index, message_id)
+        return None if index is None else self._write(index, message_id)
 
     def put(self, message: Message) -> None:
         """Keep a new message, or the new version of one that is there."""
-        if self.get(message.id) is None:
+        if message.id in self._deleted:
+            self._deleted.remove(message.id)
+        elif self.get(message.id) is None:
             insort(self._sent, message.id)
         self._kept[message.id] = message
 
@@ -123,29 +128,31 @@ class History:
 
     def last_id(self) -> int | None:
         """The newest message's id."""
-        return next(self._backward(1 << 63), None)
+        return next(self._backward(1 << 63), (None, 0))[0]
 
     def ids(self) -> Iterator[int]:
         """Every message's id, oldest first."""
-        return self._forward(-1)
+        return (message_id for message_id, _ in self._forward(-1))
 
     def clips(self) -> Iterator[tuple[int, tuple[str, ...]]]:
         """Messages with clips and what they hold, oldest first, made without building the others."""
-        for message_id in self._forward(-1):
-            kept = self._kept.get(message_id)
-            if kept is None:
-                index = self._index(message_id)
-                if index is None or self.author is None or not self.author.has_clips(index):
-                    continue
-                kept = self._make(index, message_id)
-            if kept.clips:
-                yield message_id, kept.clips
+        for message_id, index in self._forward(-1):
+            written = message_id not in self._kept
+            if written and self.author is not None and not self.author.has_clips(index):
+                continue
+            message = self._make(message_id, index)
+            if message.clips:
+                yield message_id, message.clips
 
     def changed(self) -> Mapping[int, Message]:
         """Messages that differ from the generated past: sent or edited."""
         return self._kept
 
-    def _make(self, index: int, message_id: int) -> Message:
+    def _make(self, message_id: int, index: int) -> Message:
+        """A message that is there: kept, or written anew from its index."""
+        return self._kept.get(message_id) or self._write(index, message_id)
+
+    def _write(self, index: int, message_id: int) -> Message:
         if self.author is None:
             msg = "a generated past needs an author"
             raise RuntimeError(msg)
@@ -157,48 +164,36 @@ class History:
         index = self.slots.first_from(message_id)
         return index if index < self.slots.count and self.slots.id_of(index) == message_id else None
 
-    def _take(self, ids: Iterator[int], limit: int) -> list[Message]:
-        found: list[Message] = []
-        while len(found) < limit:
-            message_id = next(ids, None)
-            if message_id is None:
-                break
-            message = self.get(message_id)
-            if message is not None:
-                found.append(message)
-        return found
+    def _take(self, ids: Iterator[tuple[int, int]], limit: int) -> list[Message]:
+        return [self._make(message_id, index) for message_id, index in islice(ids, limit)]
 
-    def _backward(self, message_id: int) -> Iterator[int]:
-        """Ids below the given one, newest first, generated and sent merged."""
+    def _backward(self, message_id: int) -> Iterator[tuple[int, int]]:
+        """Ids below the given one with their index, newest first, all merged; sent ones have index -1."""
         index = (self.slots.first_from(message_id) if self.slots else 0) - 1
         position = bisect_left(self._sent, message_id) - 1
-        while True:
-            generated = self.slots.id_of(index) if self.slots and index >= 0 else -1
-            sent = self._sent[position] if position >= 0 else -1
-            if generated < 0 and sent < 0:
-                return
-            if generated > sent:
-                index -= 1
-                if generated not in self._deleted:
-                    yield generated
-            else:
+        generated = self.slots.id_of(index) if self.slots and index >= 0 else -1
+        while generated >= 0 or position >= 0:
+            if position >= 0 and self._sent[position] > generated:
+                yield self._sent[position], -1
                 position -= 1
-                yield sent
+                continue
+            if generated not in self._deleted:
+                yield generated, index
+            index -= 1
+            generated = self.slots.id_of(index) if self.slots and index >= 0 else -1
 
-    def _forward(self, message_id: int) -> Iterator[int]:
-        """Ids above the given one, oldest first."""
+    def _forward(self, message_id: int) -> Iterator[tuple[int, int]]:
+        """Ids above the given one with their index, oldest first."""
+        count = self.generated
         index = self.slots.first_from(message_id + 1) if self.slots else 0
         position = bisect_right(self._sent, message_id)
-        end = 1 << 63
-        while True:
-            generated = self.slots.id_of(index) if self.slots and index < self.slots.count else end
-            sent = self._sent[position] if position < len(self._sent) else end
-            if generated == end and sent == end:
-                return
-            if generated < sent:
-                index += 1
-                if generated not in self._deleted:
-                    yield generated
-            else:
+        generated = self.slots.id_of(index) if self.slots and index < count else END
+        while generated < END or position < len(self._sent):
+            if position < len(self._sent) and self._sent[position] < generated:
+                yield self._sent[position], -1
                 position += 1
-                yield sent
+                continue
+            if generated not in self._deleted:
+                yield generated, index
+            index += 1
+            generated = self.slots.id_of(index) if self.slots and index < count else END

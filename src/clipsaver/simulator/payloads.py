@@ -124,7 +124,7 @@ def game_payload(name: str) -> dict[str, Any]:
         "name": name,
         "icon": None,
         "description": "",
-        "type": 1,
+        "type": None,
         "verify_key": f"{number:064x}",
         "flags": 0,
         "flags_new": "0",
@@ -194,39 +194,36 @@ def snapshot_payload(message: Message, links: Links, users: Callable[[int], Mapp
         "mention_roles": [str(one) for one in message.mention_roles],
         "attachments": [attachment_payload(one, links, users) for one in message.attachments],
         "embeds": list(message.embeds),
-        "timestamp": stamp(created_at(message.id)),
-        "edited_timestamp": None if message.edited_at is None else stamp(message.edited_at),
+        "timestamp": created_at(message.id).isoformat(),
+        "edited_timestamp": None if message.edited_at is None else message.edited_at.isoformat(),
         "flags": message.flags,
-        "components": component_payload(message.components, links),
+        "components": component_payload(message.components, links) if message.components else [],
     }
 
 
 def message_payload(message: Message, links: Links, users: Callable[[int], Mapping[str, Any]]) -> dict[str, Any]:
     """A message object; who replies to what is added by whoever knows the channel."""
-    payload = snapshot_payload(message, links, users) | {
-        "id": str(message.id),
-        "channel_id": str(message.channel_id),
-        "author": users(message.author_id) if message.webhook_name is None else webhook_user_payload(message),
-        "pinned": message.pinned,
-        "mention_everyone": message.mention_everyone,
-        "tts": message.tts,
-    }
+    payload = snapshot_payload(message, links, users)
+    payload["id"] = str(message.id)
+    payload["channel_id"] = str(message.channel_id)
+    payload["author"] = webhook_user_payload(message) if message.webhook_name else users(message.author_id)
+    payload["pinned"] = message.pinned
+    payload["mention_everyone"] = message.mention_everyone
+    payload["tts"] = message.tts
     if message.webhook_name is not None:
         payload["webhook_id"] = str(message.author_id)
     if message.application_id is not None:
         payload["application_id"] = str(message.application_id)
-    if message.interaction_metadata is not None:
-        payload["interaction_metadata"] = message.interaction_metadata
     if message.reference is not None:
         payload["message_reference"] = message.reference
     if message.forwarded is not None:
         payload["message_snapshots"] = [{"message": snapshot_payload(message.forwarded, links, users)}]
     if message.sticker_items:
         payload["sticker_items"] = list(message.sticker_items)
-    if message.poll is not None:
-        payload["poll"] = message.poll
-    if message.nonce is not None:
-        payload["nonce"] = message.nonce
+    for name in ("poll", "interaction_metadata", "nonce"):
+        value = getattr(message, name)
+        if value is not None:
+            payload[name] = value
     return payload
 
 

@@ -147,7 +147,7 @@ class Rest:
         threads.sort(key=lambda one: one.id, reverse=True)
         shown = [self.world.channel_payload(one.id) for one in threads]
         members = [payload["member"] for payload in shown if "member" in payload]
-        return answer({"threads": shown, "members": members})
+        return answer({"threads": shown, "members": members, "has_more": False})
 
     def _partial_guild(self, guild_id: int, request: web.Request) -> dict[str, Any]:
         guild = self.world.guilds[guild_id]

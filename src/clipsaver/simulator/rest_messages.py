@@ -16,7 +16,7 @@ from clipsaver.simulator.interactions.bodies import Body, read_body
 from clipsaver.simulator.interactions.forms import Form
 from clipsaver.simulator.interactions.messages import Draft, Existing, read_edit, read_message
 from clipsaver.simulator.permissions import Permission
-from clipsaver.simulator.uploads import keep_files, with_media
+from clipsaver.simulator.uploads import keep_files, kept_embeds, with_media
 from clipsaver.simulator.world import World
 
 MENTION: Final = re.compile(r"<@!?(\d{5,20})>")
@@ -151,7 +151,7 @@ class Messages:
         components, media, files = with_media(draft.components or (), files, self.world)
         values: dict[str, Any] = {
             "attachments": files,
-            "embeds": tuple(draft.embeds or ()),
+            "embeds": kept_embeds(draft.embeds or ()),
             "components": components,
             "media": media,
             "flags": draft.flags,
@@ -168,7 +168,7 @@ class Messages:
             changes |= {"content": draft.content}
             changes |= self._mentions(message.author_id, channel, draft.content, draft.allowed_mentions)
         if draft.embeds is not None:
-            changes["embeds"] = tuple(draft.embeds)
+            changes["embeds"] = kept_embeds(draft.embeds)
         held = (*message.attachments, *(one.attachment for one in message.media if one.attachment))
         if draft.attachments is not None:
             staying = {int(one["id"]) for one in draft.attachments}

@@ -60,3 +60,19 @@ def with_media(
     placed = tuple(place(list(components)))
     shown = {one.attachment.id for one in media if one.attachment is not None}
     return placed, tuple(media), tuple(one for one in attachments if one.id not in shown)
+
+
+def kept_embeds(embeds: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """Sent embeds as Discord keeps them: rich, without what only Discord may set, pictures with a proxied link."""
+    return tuple(_embed(one) for one in embeds)
+
+
+def _embed(sent: Mapping[str, Any]) -> dict[str, Any]:
+    embed = {name: value for name, value in sent.items() if name not in {"provider", "video"}} | {"type": "rich"}
+    for name in ("image", "thumbnail"):
+        url = (sent.get(name) or {}).get("url")
+        if url:
+            embed[name] = {"url": url, "proxy_url": f"https://images-ext-1.discordapp.net/external/{url}"}
+    if sent.get("fields"):
+        embed["fields"] = [{**one, "inline": bool(one.get("inline"))} for one in sent["fields"]]
+    return embed
