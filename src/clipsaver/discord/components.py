@@ -20,6 +20,11 @@ class Reply:
     content: str
     components: tuple[Component, ...] = ()
 
+    @property
+    def payload(self) -> Mapping[str, Any]:
+        """The message in Discord's own shape; without components, those that were there go."""
+        return {"content": self.content, "components": list(self.components)}
+
 
 def button(label: str, custom_id: str, *, style: int = SECONDARY, disabled: bool = False) -> Component:
     """Return a button; a label has up to 80 characters, a custom id up to 100."""

@@ -1,7 +1,8 @@
 """Interactions through hikari: who asks and where, and answers that outlive slowness, doubles and lost tokens."""
 
 import asyncio
-from collections.abc import Awaitable, MutableMapping, Sequence
+import contextlib
+from collections.abc import Awaitable, Mapping, MutableMapping, Sequence
 from typing import Any, Final, Self
 
 import aiohttp
@@ -15,7 +16,7 @@ from clipsaver.discord.components import Component, Reply
 from clipsaver.discord.here import Here, Place, granted
 from clipsaver.discord.permissions import NONE, Permission
 from clipsaver.discord.rest import Forbidden, NotFound, Priority
-from clipsaver.errors import NotAllowed
+from clipsaver.errors import BadInput, NotAllowed
 
 log = structlog.get_logger("clipsaver.discord.interactions")
 
@@ -200,4 +201,12 @@ async def arrive(ctx: lightbulb.Context, option: hikari.PartialChannel | None = 
     talk = Talk.of(ctx)
     await talk.defer()
     here = here_of(ctx.interaction)
+    if option is None and any(given.type == hikari.OptionType.CHANNEL for given in ctx.options):
+        raise BadInput("I can't see which channel you mean.")
     return talk, here, place_of(here, option)
+
+
+async def suggest(ctx: lightbulb.AutocompleteContext[str], choices: Mapping[str, str]) -> None:
+    """Offer up to 25 values by name; that nobody waits for them any more is no failure."""
+    with contextlib.suppress(InteractionLost):
+        await _arrives(ctx.respond(choices))

@@ -1,7 +1,6 @@
 """The ordinary message that shows how a run goes: written with the bot's own token, so that it outlives everything."""
 
 import asyncio
-import base64
 import contextlib
 import time
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from attrs import define, field
 from clipsaver.discord.components import Reply
 from clipsaver.discord.messages import Messages
 from clipsaver.discord.rest import BadRequest, Forbidden, NotFound
-from clipsaver.scans.model import Run, ScanStatus
+from clipsaver.scans.model import Run
 from clipsaver.scans.service import Scans
 from clipsaver.words import scans as words
 
@@ -27,11 +26,6 @@ AT_ONCE: Final = 10
 """Messages being written at the same time, at most."""
 AFTER_FAILURE: Final = 15.0
 """Seconds before a message that could not be written is tried again."""
-
-
-def nonce(run_id: UUID) -> str:
-    """Return the run's own nonce (Discord: up to 25 characters): one run, one message, also after a crash."""
-    return base64.urlsafe_b64encode(run_id.bytes).rstrip(b"=").decode()
 
 
 @define(kw_only=True)
@@ -65,16 +59,13 @@ class Progress:
 
     async def look(self) -> None:
         """Begin to write every message that is due, as far as there is room."""
-        room = AT_ONCE - len(self._writing)
-        if room <= 0:
-            return
+        # What was being written when the question was asked is not known well enough by its answer.
+        busy = set(self._writing)
         for status in await self.scans.to_show(2 * AT_ONCE):
             run = status.run
-            if run is None or run.id in self._writing or self._not_before.get(run.id, 0) > self.clock():
+            if run is None or run.id in busy or self._not_before.get(run.id, 0) > self.clock():
                 continue
-            task = asyncio.create_task(self._write(status), name=f"progress-{run.id}")
-            self._writing[run.id] = task
-            task.add_done_callback(lambda _, run_id=run.id: self._writing.pop(run_id, None))
+            self._writing[run.id] = asyncio.create_task(self._write(run, words.progress(status, now=datetime.now(UTC))))
             if len(self._writing) >= AT_ONCE:
                 return
 
@@ -82,18 +73,18 @@ class Progress:
         """Wait for what is being written."""
         await asyncio.gather(*self._writing.values())
 
-    async def _write(self, status: ScanStatus) -> None:
+    async def _write(self, run: Run, reply: Reply) -> None:
         """Create or edit one run's message; what can't be written there is given up, everything else tried again."""
-        run = status.run
-        assert run is not None  # noqa: S101 - looked at before the task was made
         try:
-            await self._show(run, words.progress(status, now=datetime.now(UTC)))
+            await self._show(run, reply)
         except (Forbidden, NotFound, BadRequest) as error:
             log.info("progress.given_up", run_id=str(run.id), reason=type(error).__name__)
             await self._give_up(run.id)
         except Exception:
             log.warning("progress.write_failed", run_id=str(run.id), exc_info=True)
             self._not_before[run.id] = self.clock() + AFTER_FAILURE
+        finally:
+            del self._writing[run.id]
 
     async def _show(self, run: Run, reply: Reply) -> None:
         channel_id, message_id = run.progress_channel_id, run.progress_message_id
@@ -101,9 +92,9 @@ class Progress:
             await self._give_up(run.id)
             return
         if message_id is None:
-            message_id = await self.messages.create(channel_id, reply, nonce=nonce(run.id))
+            message_id = await self.messages.send(channel_id, reply.payload, nonce=run.id)
         elif reply != self._shown.get(run.id):
-            await self.messages.edit(channel_id, message_id, reply)
+            await self.messages.edit(channel_id, message_id, reply.payload)
         await self.scans.shown(run.id, message_id=message_id, final=not run.status.active)
         if run.status.active:
             self._shown[run.id] = reply

@@ -4,7 +4,7 @@ import lightbulb
 
 from clipsaver.channels.service import Channels
 from clipsaver.discord.here import Here, Place
-from clipsaver.discord.interactions import READ_CHANNELS, arrive, channel_option, moderators_group
+from clipsaver.discord.interactions import READ_CHANNELS, arrive, channel_option, moderators_group, suggest
 from clipsaver.guilds.service import Guilds
 from clipsaver.guilds.settings import suggest_keys, suggestions
 from clipsaver.words import access as rules
@@ -19,13 +19,14 @@ loader.command(settings)
 
 async def suggest_key(ctx: lightbulb.AutocompleteContext[str]) -> None:
     """Offer the settings that fit what is typed."""
-    await ctx.respond(words.key_choices(suggest_keys(str(ctx.focused.value))))
+    await suggest(ctx, words.key_choices(suggest_keys(str(ctx.focused.value))))
 
 
 async def suggest_value(ctx: lightbulb.AutocompleteContext[str]) -> None:
     """Offer values for the setting that was chosen."""
     key = ctx.get_option("key")
-    await ctx.respond(suggestions("" if key is None else str(key.value), str(ctx.focused.value)))
+    values = suggestions("" if key is None else str(key.value), str(ctx.focused.value))
+    await suggest(ctx, {value: value for value in values})
 
 
 def _require(here: Here, place: Place, *, named: bool) -> int | None:

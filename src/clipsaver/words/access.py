@@ -1,7 +1,7 @@
 """Who may do what where, and the sentences that say what is missing. Pure."""
 
 from clipsaver.discord.here import Here, Place
-from clipsaver.discord.permissions import READ_HISTORY, VOICE_TYPES, Permission, missing
+from clipsaver.discord.permissions import VOICE_TYPES, Permission, missing, needed_to_read
 from clipsaver.errors import NotAllowed
 from clipsaver.words.language import say
 from clipsaver.words.text import channel, enumerated
@@ -26,7 +26,7 @@ def require_reader(place: Place) -> None:
     """Refuse a member who can't read the channel; who can't see it learns nothing about it."""
     if missing(place.permissions, Permission.VIEW_CHANNEL):
         raise NotAllowed(say("You can't see that channel: you need View Channel there."))
-    if lacking := missing(place.permissions, to_read(place.type)):
+    if lacking := missing(place.permissions, needed_to_read(place.type)):
         raise NotAllowed(
             say(
                 "You can't read {channel}: you need {permissions} there.",
@@ -38,7 +38,7 @@ def require_reader(place: Place) -> None:
 
 def require_bot_reader(permissions: Permission, place: Place) -> None:
     """Refuse a channel that the bot itself isn't allowed to read."""
-    if lacking := missing(permissions, to_read(place.type)):
+    if lacking := missing(permissions, needed_to_read(place.type)):
         raise NotAllowed(
             say(
                 "I can't read {channel}: I need {permissions} there.",
@@ -55,8 +55,3 @@ def bot_may_write(here: Here) -> bool:
     if here.place.type in VOICE_TYPES:
         wanted |= Permission.CONNECT
     return not missing(here.bot_permissions, wanted)
-
-
-def to_read(channel_type: int) -> Permission:
-    """Return what reading a channel of this type takes."""
-    return READ_HISTORY | Permission.CONNECT if channel_type in VOICE_TYPES else READ_HISTORY

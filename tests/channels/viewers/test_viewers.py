@@ -1,7 +1,6 @@
 """Who sees which channel, from what the database knows."""
 
 import pytest
-from tests.words.builders import a_channel
 
 from clipsaver.channels.service import Channels
 from clipsaver.channels.viewers.model import type_number
@@ -11,6 +10,7 @@ from clipsaver.discord.permissions import ALL, Permission
 from clipsaver.discord.snapshots import ChannelSnapshot, GuildSnapshot, OverwriteSnapshot, RoleSnapshot
 from clipsaver.guilds.service import Guilds
 from clipsaver.postgres.pool import Pool
+from tests.words.builders import a_channel
 
 GUILD, OWNER, MEMBER, TEAM = 1, 2, 3, 4
 LOBBY, SECRET, TEAM_ROOM, VOICE, THREAD, HIDDEN_THREAD, PRIVATE_THREAD = range(10, 17)
