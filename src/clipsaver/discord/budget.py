@@ -1,0 +1,79 @@
+"""How often all processes together may ask Discord: taken from the database, one request at a time."""
+
+import asyncio
+from datetime import timedelta
+from enum import IntEnum
+from typing import Final
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+from attrs import define, frozen
+
+from clipsaver.discord import store
+from clipsaver.postgres.pool import Pool
+
+PATIENCE: Final = 5.0
+"""Seconds for the database to answer."""
+SHORTEST: Final = 0.001
+"""Seconds until the budget is asked again at the earliest."""
+
+
+class Priority(IntEnum):
+    """Who waits for the answer: a person, or nobody in particular."""
+
+    PEOPLE = 0
+    SCAN = 1
+
+
+AHEAD: Final = {Priority.PEOPLE: timedelta(milliseconds=500), Priority.SCAN: timedelta(milliseconds=20)}
+"""How far into the future a request may be booked: people get their turn before every process's scans."""
+
+
+class BudgetUnreachable(Exception):
+    """The budget could not be asked; without it nothing may be sent."""
+
+
+@frozen
+class Turn:
+    """The budget's answer: send in ``seconds`` if granted, else ask again in ``seconds``."""
+
+    granted: bool
+    seconds: float
+
+
+@define(kw_only=True)
+class Budget:
+    """The budget row, asked through one connection that is kept for it; only one taker a process."""
+
+    pool: Pool
+    requests_per_second: float = 48.0
+    _held: "PoolConnectionProxy[asyncpg.Record] | None" = None
+
+    async def take(self, priority: Priority) -> Turn:
+        """Ask for one request; raises BudgetUnreachable."""
+        increment = timedelta(seconds=1 / self.requests_per_second)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                if self._held is None:
+                    self._held = await self.pool.acquire()
+                granted, seconds = await store.take(self._held, increment=increment, ahead=AHEAD[priority])
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            await self._let_go()
+            raise BudgetUnreachable(type(error).__name__) from error
+        except asyncio.CancelledError:
+            await self._let_go()
+            raise
+        return Turn(granted, seconds if granted else max(SHORTEST, seconds))
+
+    async def close(self) -> None:
+        """Give the connection back; the budget can be used again afterwards."""
+        if self._held is not None:
+            held, self._held = self._held, None
+            await self.pool.release(held)
+
+    async def _let_go(self) -> None:
+        """Drop a connection that may be in the middle of something."""
+        if self._held is not None:
+            held, self._held = self._held, None
+            held.terminate()
+            await self.pool.release(held)

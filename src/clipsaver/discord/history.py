@@ -1,0 +1,145 @@
+"""Reading a channel's messages page by page, and what a page proves."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import structlog
+from attrs import Factory, define, frozen
+
+from clipsaver.discord.rest import OnWait, Priority, Rest, Route
+from clipsaver.discord.structuring import Mismatch, whole
+from clipsaver.postgres.ranges import IdRange
+
+log = structlog.get_logger("clipsaver.discord")
+
+MOST: Final = 100
+"""Discord: messages of one page."""
+
+Message = Mapping[str, Any]
+
+
+@frozen(kw_only=True)
+class Page:
+    """One answer of Get Channel Messages, oldest first; exactly one of ``before`` and ``after`` was asked for."""
+
+    messages: tuple[Message, ...]
+    """The raw payloads, each id once, and only ids that were asked for."""
+    ids: tuple[int, ...]
+    before: int | None = None
+    after: int | None = None
+    limit: int
+    count: int = Factory(lambda self: len(self.ids), takes_self=True)
+    """How many messages Discord sent, before any was left out."""
+    strays: int = 0
+    """How many of them were not asked for: of another channel, or beyond the bound."""
+    date: datetime
+    """Discord's clock; or ours less five minutes if it didn't say."""
+
+    @property
+    def short(self) -> bool:
+        """Whether Discord sent fewer than were asked for, and nothing else: there is no more on that side."""
+        return self.count < self.limit and self.strays == 0
+
+
+def proves(page: Page, *, horizon: int) -> IdRange | None:
+    """The ids that a page proves read; None where it proves nothing.
+
+    Backward, from the oldest message up to the bound, and down to 0 if the page was short. Forward, from the bound up
+    to the newest message, or to the horizon if Discord had nothing. That an empty page is to be believed, which takes
+    the permission to read before and after, is the caller's to know.
+    """
+    if page.before is not None:
+        start, stop = _backward(page, page.before)
+    elif page.after is not None:
+        start, stop = _forward(page, page.after, horizon)
+    else:
+        return None
+    stop = min(stop, horizon)
+    return IdRange(start, stop) if start < stop else None
+
+
+def _backward(page: Page, before: int) -> tuple[int, int]:
+    if page.short:
+        return 0, before
+    return (page.ids[0], before) if page.ids else (before, before)
+
+
+def _forward(page: Page, after: int, horizon: int) -> tuple[int, int]:
+    if page.ids:
+        return after + 1, page.ids[-1] + 1
+    return (after + 1, horizon) if page.count == 0 else (after, after)
+
+
+@define(kw_only=True)
+class History:
+    """Reads channels through Discord's REST API."""
+
+    rest: Rest
+
+    async def page(
+        self,
+        channel_id: int,
+        *,
+        before: int | None = None,
+        after: int | None = None,
+        limit: int = MOST,
+        priority: Priority = Priority.SCAN,
+        on_wait: OnWait | None = None,
+    ) -> Page:
+        """Read the messages next to a bound. Discord: Get Channel Messages, newest first also with ``after``."""
+        if (before is None) == (after is None):
+            raise ValueError("A page is read either before or after an id.")
+        limit = max(1, min(limit, MOST))
+        bound: dict[str, Any] = {"before": before} if before is not None else {"after": after}
+        answer = await self.rest.request(
+            Route("GET", "/channels/{channel_id}/messages", channel_id=channel_id),
+            params=bound | {"limit": limit},
+            priority=priority,
+            on_wait=on_wait,
+            check=_all_have_ids,
+        )
+        if answer.date is None:
+            log.warning("discord.date_missing", channel_id=channel_id)
+        listed: list[Message] = answer.body
+        there: dict[int, Message] = {}
+        strays = 0
+        for message in listed:
+            number = whole(message["id"])
+            if _asked_for(number, message, channel_id, before, after):
+                there[number] = message
+            else:
+                strays += 1
+        if strays:
+            log.warning("discord.page_strayed", channel_id=channel_id, strays=strays, messages=len(listed))
+        ids = tuple(sorted(there))
+        return Page(
+            messages=tuple(there[number] for number in ids),
+            ids=ids,
+            before=before,
+            after=after,
+            limit=limit,
+            count=len(listed),
+            strays=strays,
+            date=answer.moment,
+        )
+
+
+def _asked_for(number: int, message: Message, channel_id: int, before: int | None, after: int | None) -> bool:
+    """Whether a message is one that this page may hold."""
+    if (before is not None and number >= before) or (after is not None and number <= after):
+        return False
+    return str(message.get("channel_id") or channel_id) == str(channel_id)
+
+
+def _all_have_ids(body: Any) -> bool:
+    """Whether a body is a list of objects with ids."""
+    return isinstance(body, list) and all(isinstance(entry, dict) and _is_id(entry.get("id")) for entry in body)
+
+
+def _is_id(value: object) -> bool:
+    try:
+        whole(value)
+    except Mismatch:
+        return False
+    return True

@@ -1,0 +1,269 @@
+"""Whose turn it is: every request waits here for its bucket and for the budget, people before scans.
+
+One task hands out the turns. It looks for the request that is first among those whose bucket is free, takes one from
+the budget, and looks again: a person who came meanwhile goes first, and no budget is spent on a bucket that is full.
+"""
+
+import asyncio
+import contextlib
+import math
+import time
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import structlog
+from attrs import define, field
+
+from clipsaver.discord.budget import Budget, BudgetUnreachable, Priority
+from clipsaver.discord.heard import Heard
+from clipsaver.discord.lanes import Lane, OnWait, Waiter
+from clipsaver.discord.limits import Bucket, Family
+from clipsaver.discord.refusals import Unavailable
+from clipsaver.discord.routes import Route
+from clipsaver.errors import ClipsaverError
+
+log = structlog.get_logger("clipsaver.discord")
+
+PATIENCE: Final = {Priority.PEOPLE: 30.0, Priority.SCAN: float("inf")}
+"""Seconds that someone waits for Discord; a scan waits as long as it must."""
+DATABASE_PATIENCE: Final = {Priority.PEOPLE: 10.0, Priority.SCAN: 60.0}
+"""Seconds that someone waits for a budget that can't be reached."""
+WORTH_TELLING: Final = 1.0
+"""Seconds of waiting after a refusal from which on people are told."""
+MOST: Final = 2_000
+"""Lanes from which on what is idle is forgotten."""
+OUTAGE_PAUSE: Final = 0.5
+"""Seconds between two tries to reach the budget."""
+LONGEST_SLEEP: Final = 60.0
+
+
+@define(eq=False)
+class Sending:
+    """A turn in hand; whoever has it says what came of it."""
+
+    bucket: Bucket
+    lane: Lane
+    pacer: "Pacer"
+    sent: float
+    settled: bool = False
+
+    def answered(self, heard: Heard) -> None:
+        """An answer came that was no refusal."""
+        self._move(heard.bucket)
+        self.bucket.answered(sent=self.sent, now=self.pacer.clock(), heard=heard)
+
+    def refused(self, heard: Heard, *, everywhere: bool) -> None:
+        """A 429 came; if ``everywhere``, for all buckets."""
+        self._move(heard.bucket)
+        wait = heard.retry_after if heard.retry_after is not None else heard.reset_after or 0.0
+        ours = not everywhere and heard.scope != "shared"
+        until = self.bucket.refused(now=self.pacer.clock(), wait=wait, ours=ours)
+        if everywhere:
+            self.pacer.blocked_until = max(self.pacer.blocked_until, until)
+
+    def lost(self) -> None:
+        """Nothing came back that tells about limits."""
+        if not self.settled:
+            self.settled = True
+            self.bucket.lost(self.pacer.clock())
+
+    def _move(self, named: str | None) -> None:
+        """Go on in the bucket that Discord names, should the turn have been taken in another one."""
+        self.settled = True
+        if named is None:
+            return
+        bucket = self.pacer.learn(self.lane, named)
+        if bucket is not self.bucket:
+            self.bucket.give_back()
+            bucket.take(self.sent)
+            self.bucket = bucket
+
+
+@define(eq=False, kw_only=True)
+class Pacer:
+    """Hands out the turns while ``run`` runs."""
+
+    budget: Budget | None
+    """None: requests are not metered."""
+    clock: Callable[[], float] = time.monotonic
+    blocked_until: float = 0.0
+    """After a global refusal: nothing before then."""
+    _lanes: dict[tuple[str, str], Lane] = field(factory=dict)
+    _waiting: dict[tuple[str, str], Lane] = field(factory=dict)
+    """The lanes in which someone waits."""
+    _hashes: dict[str, str] = field(factory=dict)
+    _families: dict[str, Family] = field(factory=dict)
+    _buckets: dict[tuple[str, str], Bucket] = field(factory=dict)
+    _wake: asyncio.Event = field(factory=asyncio.Event)
+    _ask_at: dict[Priority, float] = field(factory=lambda: dict.fromkeys(Priority, 0.0))
+    _outage_since: float | None = None
+
+    @contextlib.asynccontextmanager
+    async def turn(self, route: Route, priority: Priority, on_wait: OnWait | None = None) -> AsyncIterator[Sending]:
+        """Wait for the turn of a request; raises Unavailable when that takes longer than its kind waits."""
+        lane = self._lane(route)
+        bucket, seconds = await self._enter(lane, priority, on_wait)
+        try:
+            await asyncio.sleep(seconds)
+        except asyncio.CancelledError:
+            bucket.give_back()
+            self._wake.set()
+            raise
+        sending = Sending(bucket, lane, self, self.clock())
+        try:
+            yield sending
+        finally:
+            sending.lost()
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Hand out turns until cancelled."""
+        while True:
+            try:
+                await self._step()
+            except Exception:  # a fault of ours must not leave everyone waiting for ever
+                log.exception("discord.pacing_failed")
+                self.fail(lambda: Unavailable("Something went wrong here before Discord could be asked."))
+
+    def fail(self, make: Callable[[], ClipsaverError], *priorities: Priority) -> None:
+        """Send everyone home who waits, or those of these priorities."""
+        for lane in self._waiting.values():
+            for waiter in lane.everyone():
+                if not priorities or waiter.priority in priorities:
+                    waiter.turn.set_exception(make())
+
+    def learn(self, lane: Lane, named: str) -> Bucket:
+        """Remember which bucket a lane is in, as Discord named it."""
+        lane.hash = self._hashes[lane.route] = named
+        return self._bucket(lane)
+
+    async def _enter(self, lane: Lane, priority: Priority, on_wait: OnWait | None) -> tuple[Bucket, float]:
+        now = self.clock()
+        if self.budget is None and lane.first() is None and self.blocked_until <= now:
+            bucket = self._bucket(lane)
+            if bucket.ready_at(now) == now:
+                bucket.take(now)
+                return bucket, 0.0
+        waiter = Waiter(lane, priority, now, on_wait, asyncio.get_running_loop().create_future())
+        lane.waiting[priority].append(waiter)
+        self._waiting[lane.route, lane.major] = lane
+        self._wake.set()
+        try:
+            return await waiter.turn
+        except asyncio.CancelledError:
+            if not waiter.turn.cancelled() and waiter.turn.exception() is None:
+                waiter.turn.result()[0].give_back()
+            self._wake.set()
+            raise
+        finally:
+            waiter.tell(None)
+
+    async def _step(self) -> None:
+        self._wake.clear()
+        now = self.clock()
+        best, next_at = self._choose(now)
+        if best is None or now < self._ask_at[best.priority]:
+            await self._sleep(min(next_at, self._ask_at[best.priority]) - now if best else next_at - now)
+        elif self.budget is None:
+            self._grant(best, 0.0)
+        else:
+            await self._ask(self.budget, best.priority)
+
+    async def _ask(self, budget: Budget, priority: Priority) -> None:
+        """Take one from the budget and give it to whoever is first then."""
+        try:
+            turn = await budget.take(priority)
+        except BudgetUnreachable as error:
+            await self._unreachable(str(error))
+            return
+        self._outage_since = None
+        if not turn.granted:
+            self._ask_at[priority] = self.clock() + turn.seconds
+            return
+        best, _ = self._choose(self.clock())
+        if best is not None:
+            self._grant(best, turn.seconds)
+
+    def _choose(self, now: float) -> tuple[Waiter | None, float]:
+        """Who is first among those whose bucket is free; and when the next bucket will be."""
+        best: Waiter | None = None
+        next_at = math.inf
+        for key, lane in list(self._waiting.items()):
+            waiter = lane.first()
+            if waiter is None:
+                del self._waiting[key]
+                continue
+            bucket = self._bucket(lane)
+            ready = bucket.ready_at(now)
+            refused_until = max(self.blocked_until, bucket.blocked_until)
+            if refused_until > now:
+                self._hold(lane, now, refused_until)
+                next_at = min(next_at, refused_until)
+            elif ready is not None and ready > now:
+                next_at = min(next_at, ready)
+            elif ready is not None and (best is None or (waiter.priority, waiter.since) < (best.priority, best.since)):
+                best = waiter
+        return best, next_at
+
+    def _hold(self, lane: Lane, now: float, until: float) -> None:
+        """Tell those who wait for a refusal to pass; people don't wait that long."""
+        seconds = until - now
+        moment = datetime.now(UTC) + timedelta(seconds=seconds)
+        for waiter in lane.everyone():
+            if seconds > PATIENCE[waiter.priority]:
+                waiter.turn.set_exception(Unavailable(f"Discord asks to wait until {moment:%H:%M} UTC."))
+            elif seconds >= WORTH_TELLING:
+                waiter.tell(moment)
+
+    def _grant(self, waiter: Waiter, seconds: float) -> None:
+        bucket = self._bucket(waiter.lane)
+        bucket.take(self.clock())
+        waiter.turn.set_result((bucket, seconds))
+
+    async def _unreachable(self, kind: str) -> None:
+        """Wait a little for the database; send home those who have waited long for it."""
+        now = self.clock()
+        if self._outage_since is None:
+            self._outage_since = now
+            log.warning("discord.budget_unreachable", error=kind)
+        for lane in self._waiting.values():
+            for waiter in lane.everyone():
+                if now - max(waiter.since, self._outage_since) >= DATABASE_PATIENCE[waiter.priority]:
+                    waiter.turn.set_exception(
+                        Unavailable("The database can't be reached, and without it Discord is not asked."),
+                    )
+        await asyncio.sleep(OUTAGE_PAUSE)
+
+    async def _sleep(self, seconds: float) -> None:
+        """Wait until something changes, or for so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(seconds, LONGEST_SLEEP)):
+                await self._wake.wait()
+
+    def _lane(self, route: Route) -> Lane:
+        key = (f"{route.method} {route.template}", route.major)
+        lane = self._lanes.get(key)
+        if lane is None:
+            if len(self._lanes) >= MOST:
+                self._forget()
+            lane = self._lanes[key] = Lane(*key)
+        return lane
+
+    def _bucket(self, lane: Lane) -> Bucket:
+        name = lane.hash or self._hashes.get(lane.route, lane.route)
+        bucket = self._buckets.get((name, lane.major))
+        if bucket is None:
+            family = self._families.setdefault(name, Family())
+            bucket = self._buckets[name, lane.major] = Bucket(family)
+        return bucket
+
+    def _forget(self) -> None:
+        """Drop what has been idle: it would start anew with nothing lost."""
+        now = self.clock()
+        for key, bucket in list(self._buckets.items()):
+            if bucket.idle(now):
+                del self._buckets[key]
+        for key, lane in list(self._lanes.items()):
+            if lane.first() is None and (lane.hash or lane.route, lane.major) not in self._buckets:
+                del self._lanes[key]
