@@ -67,7 +67,9 @@ class _Reader:
 
     def _particulars(self, path: Path, body: Mapping[str, Any], kind: int) -> dict[str, Any]:
         if kind in SELECTS:
-            return {"custom_id": self.custom_id(path, body)} | read_select(self.form, path, body, kind)
+            return {"custom_id": read_custom_id(self.form, path, body, self.custom_ids)} | read_select(
+                self.form, path, body, kind
+            )
         readers = {
             ACTION_ROW: self._row,
             BUTTON: self._button,
@@ -80,16 +82,6 @@ class _Reader:
             CONTAINER: self._container,
         }
         return readers[kind](path, body)
-
-    def custom_id(self, path: Path, body: Mapping[str, Any]) -> str | None:
-        """The custom id of an interactive component, required and used once."""
-        text = self.form.text((*path, "custom_id"), body.get("custom_id"), least=1, most=100, required=True)
-        if text is not None and text in self.custom_ids:
-            message = "Component custom id cannot be duplicated"
-            self.form.add((*path, "custom_id"), "COMPONENT_CUSTOM_ID_DUPLICATED", message)
-        if text is not None:
-            self.custom_ids.add(text)
-        return text
 
     def _row(self, path: Path, body: Mapping[str, Any]) -> dict[str, Any]:
         where = (*path, "components")
@@ -121,7 +113,7 @@ class _Reader:
             elif given and not needed:
                 form.add((*path, key), f"BUTTON_COMPONENT_{key.upper()}_FORBIDDEN", "Not allowed with this style")
             elif given and key == "custom_id":
-                record[key] = self.custom_id(path, body)
+                record[key] = read_custom_id(form, path, body, self.custom_ids)
             elif given:
                 record[key] = form.text((*path, key), given, most=512)
         if "url" in record:
@@ -203,6 +195,16 @@ def read_components(
         form.add(path, "COMPONENT_DISPLAYABLE_TEXT_SIZE_EXCEEDED", message)
     _number(components, reader.ids)
     return components
+
+
+def read_custom_id(form: Form, path: Path, body: Mapping[str, Any], used: set[str]) -> str | None:
+    """The custom id of an interactive component, required and used once."""
+    text = form.text((*path, "custom_id"), body.get("custom_id"), least=1, most=100, required=True)
+    if text is not None and text in used:
+        message = "Component custom id cannot be duplicated"
+        form.add((*path, "custom_id"), "COMPONENT_CUSTOM_ID_DUPLICATED", message)
+    used |= set() if text is None else {text}
+    return text
 
 
 def walk(components: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
