@@ -168,7 +168,7 @@ class Exchange:
 
     async def _record(self, recording: Recording, request: web.Request, response: web.Response) -> None:
         asked: Any = None
-        if request.can_read_body:
+        if request.body_exists:
             try:
                 asked = read_body(request.headers.get("Content-Type", ""), await request.read()).json
             except Refused:
