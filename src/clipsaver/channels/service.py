@@ -188,7 +188,9 @@ class Channels:
             return changed
 
         changed = await in_transaction(self.pool, work)
-        log.info("settings.reset", guild_id=str(guild_id), channel_id=str(channel_id), keys=list(changed), by=str(by))
+        if changed:
+            where = {"guild_id": str(guild_id), "channel_id": str(channel_id)}
+            log.info("settings.reset", **where, keys=list(changed), by=str(by))
         return changed
 
     async def _write(self, guilds: Sequence[GuildChannels]) -> None:

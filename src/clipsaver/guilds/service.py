@@ -118,7 +118,8 @@ class Guilds:
             return changed
 
         changed = await in_transaction(self.pool, work)
-        log.info("settings.reset", guild_id=str(guild_id), keys=list(changed), by=str(by))
+        if changed:
+            log.info("settings.reset", guild_id=str(guild_id), keys=list(changed), by=str(by))
         return changed
 
     async def _stored(self, guild_id: int) -> Mapping[str, Any]:

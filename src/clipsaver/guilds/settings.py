@@ -167,7 +167,7 @@ def reset_keys(
     None means all. A key that is no setting can be reset only if it is stored; else BadInput.
     """
     if key is None:
-        keys = tuple(stored)
+        keys = tuple(sorted(stored))
     else:
         wanted = key if key in stored else key.strip().lower()
         keys = (wanted,) if wanted in stored else ()

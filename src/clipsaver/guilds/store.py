@@ -104,8 +104,7 @@ DROP_SETTINGS: Final = """
 
 ADD_AUDIT: Final = """
     insert into audit (guild_id, actor_user_id, action, details)
-    select $1, $2, $3, $4::jsonb
-     where exists (select from bot_guilds where guild_id = $1)
+    select guild_id, $2, $3, $4::jsonb from bot_guilds where guild_id = $1
 """
 
 

@@ -1,6 +1,5 @@
 """One setting's value: read from what was typed or stored, shown, suggested. Pure."""
 
-import math
 import re
 from collections.abc import Iterable
 from typing import assert_never
@@ -164,8 +163,9 @@ def _bool(setting: Setting, value: object) -> bool:
 
 
 def _number(setting: Setting, value: object) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise _refused(setting)
+    # Neither infinity nor NaN is between two numbers.
     if not setting.minimum <= value <= setting.maximum:
         raise _refused(setting)
     if float(value).is_integer():

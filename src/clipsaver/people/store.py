@@ -13,7 +13,7 @@ GET_USER: Final = """
      where discord_user_id = $1
 """
 
-# What has not changed is left out before the insert: no row is written, and no number of the sequence used up.
+# Who has not changed is left out before the insert: no row is written, and no number of the sequence used up.
 UPSERT_USERS: Final = """
     insert into users (discord_user_id, username, global_name, avatar)
     select fresh.id, fresh.username, fresh.global_name, fresh.avatar
