@@ -260,9 +260,7 @@ async def _end(tasks: Iterable[asyncio.Task[None]], seconds: float) -> None:
 
 
 def _failure(work: asyncio.Task[None]) -> BaseException | None:
-    """What a work raised; one that is cancelled without our doing has failed too, one that won't end as well."""
-    if not work.done():
-        return TimeoutError("the work ignores its cancellation")
+    """What a work that is done has raised; one that was cancelled without our doing has failed too."""
     return asyncio.CancelledError() if work.cancelled() else work.exception()
 
 
