@@ -230,5 +230,5 @@ class Message:
         media = (*self.media, *(self.forwarded.media if self.forwarded else ()))
         found = [f"{self.id}-{one.id}" for one in files if one.is_clip]
         found += [f"{self.id}-{one.attachment.id}" for one in media if one.attachment and one.attachment.is_clip]
-        outside = [one for one in media if one.attachment is None]
-        return (*found, *(f"{self.id}-e{index}" for index, one in enumerate(outside) if one.is_clip))
+        found += [f"{self.id}-e{place}" for place, one in enumerate(media) if one.attachment is None and one.is_clip]
+        return tuple(found)

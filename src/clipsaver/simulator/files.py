@@ -26,6 +26,9 @@ OTHER_KINDS: Final = ("png", "png", "png", "jpg", "jpg", "gif", "ogg", "txt", "z
 SMALLEST: Final = 8192
 """No file of a generated past is smaller, so that any of the small videos fits and padding does the rest."""
 TOO_LARGE: Final = 220 * 1024 * 1024
+SIZE_BITS: Final = 511 << 11
+"""The bits of a video's chance that make it too large when all of them are unset."""
+SMALL: Final = 1 << 11
 MOST_FILES: Final = 10
 UPLOAD_BIT: Final = 1 << 21
 """Set in files' ids and never in messages', so that the two can't meet."""
@@ -56,7 +59,7 @@ def video(channel_id: int, message_id: int, place: int, chance: int) -> Attachme
     if (chance >> 3) & 31 == 0:
         file_id = 1 + (chance >> 8) % SHARED_FILES
         kind = VIDEO_KINDS[file_id & 7]
-    too_large = (chance >> 11) & 511 == 0
+    too_large = not chance & SIZE_BITS
     filename, content_type = _named(kind, chance >> 20)
     spoiler = (chance >> 32) & 31 == 0
     return Attachment(

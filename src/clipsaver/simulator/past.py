@@ -123,7 +123,7 @@ class Past:
     def _gallery(self, _index: int, message_id: int, chance: int) -> dict[str, Any]:
         shown = (
             self._media(files.other(self.channel_id, message_id, 0, 0)),
-            self._media(files.video(self.channel_id, message_id, 1, mix(chance))),
+            self._media(files.video(self.channel_id, message_id, 1, mix(chance) | files.SMALL)),
         )
         items = [{"media": one, "description": None, "spoiler": False} for one in shown]
         return self._with_components(({"type": 12, "id": 1, "items": items},), shown, chance)
@@ -136,7 +136,8 @@ class Past:
         return self._with_components((box,), (shown,), chance)
 
     def _thumbnail(self, index: int, message_id: int, chance: int) -> dict[str, Any]:
-        shown = self._media(files.video(self.channel_id, message_id, 0, mix(chance)))
+        # Discord tells no size here, so whoever reads it can't leave it out for being too large.
+        shown = self._media(files.video(self.channel_id, message_id, 0, mix(chance) | files.SMALL))
         section = {
             "type": 9,
             "id": 1,
@@ -171,7 +172,7 @@ class Past:
     # Forms without.
 
     def _too_large(self, _index: int, message_id: int, chance: int) -> dict[str, Any]:
-        return {"attachments": (files.video(self.channel_id, message_id, 0, mix(chance) & ~(511 << 11)),)}
+        return {"attachments": (files.video(self.channel_id, message_id, 0, mix(chance) & ~files.SIZE_BITS),)}
 
     def _picture(self, _index: int, message_id: int, chance: int) -> dict[str, Any]:
         return {"attachments": (files.other(self.channel_id, message_id, 0, mix(chance)),)}
