@@ -26,7 +26,16 @@ GRACE = 2.0
 """Seconds that open requests get when the server stops."""
 LARGEST_BODY = 64 * 1024
 
-json_response = partial(web.json_response, dumps=lambda content: orjson.dumps(content, default=str).decode())
+
+def _json(content: Any) -> str:
+    return orjson.dumps(content, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _plain(value: object) -> Any:
+    return sorted(value) if isinstance(value, set | frozenset) else str(value)
+
+
+json_response = partial(web.json_response, dumps=_json)
 
 
 def create_app(
