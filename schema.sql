@@ -34,6 +34,8 @@ create table if not exists schema_versions (
     version integer primary key,
     applied_at timestamptz not null default now()
 );
+-- Of this text: whoever finds its own has nothing to do.
+alter table schema_versions add column if not exists digest text;
 
 -- ── people ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -5,7 +5,6 @@ from enum import Enum
 from functools import partial
 from types import NoneType, UnionType
 from typing import Any, Final, TypeVar, Union, cast, get_args, get_origin
-from weakref import WeakKeyDictionary
 
 import asyncpg
 import attrs
@@ -17,7 +16,8 @@ T = TypeVar("T")
 Turn = Callable[[Any], Any]
 
 _CONVERTER: Final = cattrs.Converter(detailed_validation=False)
-_PLANS: "Final[WeakKeyDictionary[type, _Plan]]" = WeakKeyDictionary()
+_PLANS: "Final[dict[type, _Plan]]" = {}
+"""One for each class there is."""
 
 
 def structure(row: asyncpg.Record, cls: type[T]) -> T:
