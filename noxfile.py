@@ -16,6 +16,7 @@ EXCHANGES = "exchanges"
 nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "uv"
 nox.options.reuse_venv = "yes"
+nox.options.envdir = os.environ.get("NOX_ENVDIR", ".nox")
 nox.options.sessions = ["lint", "types", "tests", "contract", "schema", "wheel"]
 
 if sys.version_info < (3, 11):  # noqa: UP036 - nox itself runs on older ones
@@ -95,15 +96,15 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def contract(session: nox.Session) -> None:
     """Check what the tests recorded, both directions, against Discord's own description of its API."""
-    description = Path(os.environ.get("CLIPSAVER_OPENAPI") or HERE / "../shared/discord-openapi.json").resolve()
+    description = Path(os.environ.get("CLIPSAVER_TEST_OPENAPI") or HERE / "../shared/discord-openapi.json").resolve()
     if not description.is_file():
-        session.skip("Discord's OpenAPI description is not here; CLIPSAVER_OPENAPI says where it is.")
+        session.skip("Discord's OpenAPI description is not here; CLIPSAVER_TEST_OPENAPI says where it is.")
     _install(session, "run", "tests")
     session.run(
         "pytest",
         "tests/contract",
         *session.posargs,
-        env={"CLIPSAVER_OPENAPI": str(description), "CLIPSAVER_EXCHANGES": str(_cache(session, EXCHANGES))},
+        env={"CLIPSAVER_TEST_OPENAPI": str(description), "CLIPSAVER_EXCHANGES": str(_cache(session, EXCHANGES))},
     )
 
 

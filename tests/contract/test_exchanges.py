@@ -18,9 +18,9 @@ MOST = 60
 @pytest.fixture(scope="module")
 def description() -> Description:
     """Discord's own description."""
-    path = Path(os.environ.get("CLIPSAVER_OPENAPI", ""))
+    path = Path(os.environ.get("CLIPSAVER_TEST_OPENAPI", ""))
     if not path.is_file():
-        pytest.skip("Discord's OpenAPI description is not here; CLIPSAVER_OPENAPI says where it is")
+        pytest.skip("Discord's OpenAPI description is not here; CLIPSAVER_TEST_OPENAPI says where it is")
     return Description(orjson.loads(path.read_bytes()))
 
 
