@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from typing import Final, TypeAlias
 
-from clipsaver.clips.links import attachment_link, expiry, filename_in
+from clipsaver.clips.links import AttachmentLink, attachment_link, expiry, filename_in
 from clipsaver.clips.model import FoundClip
 from clipsaver.clips.rules import Rules
 from clipsaver.discord.snapshots import (
     AttachmentSnapshot,
-    EmbedSnapshot,
     ForwardSnapshot,
     MediaSnapshot,
     MessageSnapshot,
+    VideoSnapshot,
 )
 
 Place: TypeAlias = MessageSnapshot | ForwardSnapshot
@@ -29,14 +29,12 @@ def videos_in(message: MessageSnapshot, rules: Rules) -> list[FoundClip]:
     for attachment, forwarded in _attachments(message):
         if rules.allows(filename=attachment.filename, content_type=attachment.content_type):
             videos.setdefault(attachment.id, _of_attachment(message.id, attachment, forwarded=forwarded))
-    for index, (medium, forwarded) in enumerate(_media(message)):
-        shown: tuple[object, FoundClip] | None
-        if isinstance(medium, MediaSnapshot):
-            shown = _of_medium(message.id, index, medium, forwarded=forwarded)
-        else:
-            shown = _of_embed(message.id, index, medium, forwarded=forwarded)
-        if shown is not None and rules.allows(filename=shown[1].filename, content_type=shown[1].content_type):
-            videos.setdefault(*shown)
+    for clip in _attached_media(message):
+        if rules.allows(filename=clip.filename, content_type=clip.content_type):
+            videos.setdefault(clip.attachment_id, clip)
+    for file, clip in _other_media(message):
+        if rules.allows(filename=clip.filename, content_type=clip.content_type):
+            videos.setdefault(file, clip)
     return list(videos.values())
 
 
@@ -54,13 +52,31 @@ def _attachments(message: MessageSnapshot) -> Iterator[tuple[AttachmentSnapshot,
             yield attachment, forwarded
 
 
-def _media(message: MessageSnapshot) -> Iterator[tuple[MediaSnapshot | EmbedSnapshot, bool]]:
-    """All other media in an order that holds whatever the rules are, since their ids are made from it."""
+def _attached_media(message: MessageSnapshot) -> Iterator[FoundClip]:
+    """What components show of the attachments behind them."""
     for place, forwarded in _places(message):
         for medium in place.components:
-            yield medium, forwarded
+            if medium.attachment_id is not None:
+                clip_id = f"{message.id}-{medium.attachment_id}"
+                yield _of_medium(message.id, clip_id, medium, forwarded=forwarded)
+
+
+def _other_media(message: MessageSnapshot) -> Iterator[tuple[object, FoundClip]]:
+    """All other media, and which file each is; numbered in an order that holds whatever the rules are."""
+    index = -1
+    for place, forwarded in _places(message):
+        for medium in place.components:
+            if medium.attachment_id is None:
+                index += 1
+                link = attachment_link(medium.url)
+                clip = _of_medium(message.id, f"{message.id}-e{index}", medium, forwarded=forwarded)
+                yield (link.attachment_id if link else medium.url), clip
         for embed in place.embeds:
-            yield embed, forwarded
+            index += 1
+            link = None if embed.video is None else attachment_link(embed.video.url)
+            if embed.video is not None and link is not None:
+                clip_id = f"{message.id}-e{index}"
+                yield link.attachment_id, _of_embed(message.id, clip_id, embed.video, link, forwarded=forwarded)
 
 
 def _of_attachment(message_id: int, attachment: AttachmentSnapshot, *, forwarded: bool) -> FoundClip:
@@ -88,19 +104,17 @@ def _of_attachment(message_id: int, attachment: AttachmentSnapshot, *, forwarded
     )
 
 
-def _of_medium(message_id: int, index: int, medium: MediaSnapshot, *, forwarded: bool) -> tuple[object, FoundClip]:
-    """What a component shows, and which file that is."""
+def _of_medium(message_id: int, clip_id: str, medium: MediaSnapshot, *, forwarded: bool) -> FoundClip:
     link = attachment_link(medium.url)
     filename = medium.name or (link.filename if link else filename_in(medium.url))
-    attachment_id = medium.attachment_id
-    clip = FoundClip(
-        clip_id=f"{message_id}-e{index}" if attachment_id is None else f"{message_id}-{attachment_id}",
+    return FoundClip(
+        clip_id=clip_id,
         message_id=message_id,
-        attachment_id=attachment_id,
+        attachment_id=medium.attachment_id,
         filename=filename,
         description=medium.description,
         content_type=medium.content_type,
-        size=medium.size,
+        size=medium.size or None,
         url=medium.url,
         url_expires_at=expiry(medium.url),
         width=medium.width,
@@ -108,29 +122,22 @@ def _of_medium(message_id: int, index: int, medium: MediaSnapshot, *, forwarded:
         is_spoiler=medium.spoiler or filename.startswith(SPOILER_PREFIX),
         is_forward=forwarded,
     )
-    if attachment_id is not None:
-        return attachment_id, clip
-    return (link.attachment_id if link else medium.url), clip
 
 
-def _of_embed(message_id: int, index: int, embed: EmbedSnapshot, *, forwarded: bool) -> tuple[object, FoundClip] | None:
-    """The attachment elsewhere on Discord whose link an embed shows; other sites' players are no files to save."""
-    video = embed.video
-    url = None if video is None else video.url
-    link = attachment_link(url)
-    if video is None or url is None or link is None:
-        return None
-    clip = FoundClip(
-        clip_id=f"{message_id}-e{index}",
+def _of_embed(
+    message_id: int, clip_id: str, video: VideoSnapshot, link: AttachmentLink, *, forwarded: bool
+) -> FoundClip:
+    """An attachment elsewhere on Discord; other sites' players are no files to save, and never get here."""
+    return FoundClip(
+        clip_id=clip_id,
         message_id=message_id,
         attachment_id=None,
         filename=link.filename,
         content_type=video.content_type,
-        url=url,
-        url_expires_at=expiry(url),
+        url=video.url or "",
+        url_expires_at=expiry(video.url or ""),
         width=video.width,
         height=video.height,
         is_spoiler=link.filename.startswith(SPOILER_PREFIX),
         is_forward=forwarded,
     )
-    return link.attachment_id, clip
