@@ -162,6 +162,6 @@ async def test_the_loop_lives_and_ends(stage: Stage, progress: Progress, monkeyp
     await stage.begin()
     loop = asyncio.create_task(progress.run())
     await asyncio.wait_for(looked.wait(), 10)
-    progress.stop()
+    await progress.stop()
     await asyncio.wait_for(loop, 10)
     assert len(stage.said()) == 1

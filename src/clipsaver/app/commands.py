@@ -3,7 +3,7 @@
 import asyncio
 import importlib
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import hikari
@@ -42,7 +42,7 @@ class Commands:
     dependencies: Mapping[type[Any], Any]
     """What commands and listeners are handed, by type."""
     extensions: Sequence[str] = EXTENSIONS
-    first_pause: float = FIRST_PAUSE
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     registered: bool = field(default=False, init=False)
     """Whether Discord has the commands as they are here."""
     problem: str | None = field(default=None, init=False)
@@ -67,7 +67,7 @@ class Commands:
 
     async def register(self) -> None:
         """Give Discord the commands, however often it takes. Run it once the bot has started; cancel it to give up."""
-        pause = self.first_pause
+        pause = FIRST_PAUSE
         while not self.registered:
             try:
                 await self.client.sync_application_commands()
@@ -76,7 +76,7 @@ class Commands:
                 self.problem = f"{type(error).__name__} from Discord while registering the commands"
                 wait = pause * random.uniform(0.8, 1.2)  # noqa: S311 - to spread attempts, not to hide anything
                 log.warning("commands.registration_failed", retry_in=round(wait, 1), exc_info=True)
-                await asyncio.sleep(wait)
+                await self.sleep(wait)
                 pause = min(pause * 2, LONGEST_PAUSE)
             else:
                 self.registered, self.problem = True, None

@@ -63,7 +63,7 @@ def channel_option(
     description: str, types: Sequence[hikari.ChannelType] = MESSAGE_CHANNELS
 ) -> hikari.PartialChannel | None:
     """Return a command's option that names a channel, threads included; left out, it is where the command is used."""
-    return lightbulb.channel("channel", description, default=None, channel_types=types)
+    return lightbulb.channel("channel", description, default=None, channel_types=list(types))
 
 
 def here_of(interaction: Answerable) -> Here:

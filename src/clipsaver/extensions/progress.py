@@ -24,6 +24,8 @@ LOOK_EVERY: Final = 1.0
 """Seconds between looks at which messages are due; how often each is due, Scans says."""
 AT_ONCE: Final = 10
 """Messages being written at the same time, at most."""
+AT_THE_END: Final = 3.0
+"""Seconds that messages in hand may take when the program stops."""
 AFTER_FAILURE: Final = 15.0
 """Seconds before a message that could not be written is tried again."""
 
@@ -43,7 +45,7 @@ class Progress:
     _stopping: asyncio.Event = field(factory=asyncio.Event, init=False)
 
     async def run(self) -> None:
-        """Look for messages that are due and write them, until stopped; what is being written is finished."""
+        """Look for messages that are due and write them, until stopped; what is being written may end soon."""
         while not self._stopping.is_set():
             try:
                 await self.look()
@@ -53,7 +55,7 @@ class Progress:
                 await asyncio.wait_for(self._stopping.wait(), self.look_every)
         await self.settle()
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """End the loop."""
         self._stopping.set()
 
@@ -70,8 +72,12 @@ class Progress:
                 return
 
     async def settle(self) -> None:
-        """Wait for what is being written."""
-        await asyncio.gather(*self._writing.values())
+        """Wait a little for what is being written; what takes longer is left to the next start."""
+        if writing := list(self._writing.values()):
+            _, slow = await asyncio.wait(writing, timeout=AT_THE_END)
+            for task in slow:
+                task.cancel()
+            await asyncio.gather(*slow, return_exceptions=True)
 
     async def _write(self, run: Run, reply: Reply) -> None:
         """Create or edit one run's message; what can't be written there is given up, everything else tried again."""
