@@ -36,7 +36,7 @@ def test_labels_are_written() -> None:
     figures = Figures(
         gateway_connected={0: True},
         runs={"queued": 2},
-        requests={("GET", "/channels/{channel_id}/messages", "200"): 7},
+        requests={("GET", "/channels/{channel_id}/messages", 200): 7},
         throttled={"user": 1},
     )
 

@@ -229,7 +229,11 @@ async def test_status_tells_last_and_next(pool: Pool) -> None:
     clock, purge, other = Clock(), Purge(), Purge()
     first = Cron(pool, [purge.job(), other.job(name="daily", cron="@daily")], now=clock)
     second = Cron(pool, [purge.job()], now=clock)
-    assert first.status()["purge"].last is None
+    assert first.status()["purge"].as_json() == {
+        "cron": "*/30 * * * *",
+        "next": "2026-03-01T12:30:00+00:00",
+        "running": False,
+    }
     await look(first)
     clock.now += HALF_HOUR
     await look(second)
@@ -241,6 +245,13 @@ async def test_status_tells_last_and_next(pool: Pool) -> None:
     assert (status.last.tick, status.last.outcome, status.running) == (clock.now, "succeeded", False)
     assert (status.cron, status.next_tick) == ("*/30 * * * *", clock.now + HALF_HOUR)
     assert first.status()["daily"].cron == "0 0 * * *"
+    assert status.as_json() == {
+        "cron": "*/30 * * * *",
+        "next": "2026-03-01T13:00:00+00:00",
+        "running": False,
+        "last": "2026-03-01T12:30:00+00:00",
+        "outcome": "succeeded",
+    }
 
 
 async def test_old_ticks_are_forgotten_but_never_the_newest(pool: Pool) -> None:

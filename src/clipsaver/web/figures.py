@@ -35,13 +35,16 @@ class Figures:
     """By station of this process's worker."""
     messages_read: int | None = None
     clips_found: int | None = None
-    requests: Mapping[tuple[str, str, str], int] | None = None
-    """To Discord, by method, route template and status."""
+    requests: Mapping[tuple[str, str, int], int] | None = None
+    """To Discord, by method, route template and status; 0 where no answer came."""
     throttled: Mapping[str, int] | None = None
     """429s by scope."""
     invalid_requests: int | None = None
     """What Discord counts towards a ban: 401, 403, and 429 of one's own."""
+    request_latency: Histogram | None = None
+    """Of every answer from Discord."""
     page_latency: Histogram | None = None
+    """Of pages of messages alone."""
     pool_size: int | None = None
     pool_free: int | None = None
 
@@ -105,6 +108,7 @@ FAMILIES: Mapping[str, Callable[[Any], Metric]] = {
     ),
     "throttled": _counter("clipsaver_discord_throttled", "Answers 429 by scope.", "scope"),
     "invalid_requests": _counter("clipsaver_discord_invalid_requests", "Answers that count towards a ban."),
+    "request_latency": _histogram("clipsaver_discord_request_seconds", "How long Discord takes for an answer."),
     "page_latency": _histogram("clipsaver_page_seconds", "How long Discord takes for a page of messages."),
     "pool_size": _gauge("clipsaver_database_pool_size", "Connections to the database."),
     "pool_free": _gauge("clipsaver_database_pool_free", "Connections to the database that nobody uses."),

@@ -1,6 +1,7 @@
 """Ticks, runs of jobs, and what is said about them. Pure."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from attrs import frozen
 from cronsim import CronSim
@@ -31,6 +32,11 @@ class JobStatus:
     """Of any process."""
     running: bool
     """In this process."""
+
+    def as_json(self) -> dict[str, Any]:
+        """What a probe reads; the last run only once there was one."""
+        last = {} if self.last is None else {"last": self.last.tick.isoformat(), "outcome": self.last.outcome}
+        return {"cron": self.cron, "next": self.next_tick.isoformat(), "running": self.running, **last}
 
 
 def latest_tick(cron: str, now: datetime) -> datetime:
