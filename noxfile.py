@@ -98,7 +98,7 @@ def contract(session: nox.Session) -> None:
     """Check what the tests recorded, both directions, against Discord's own description of its API."""
     description = Path(os.environ.get("CLIPSAVER_TEST_OPENAPI") or HERE / "../shared/discord-openapi.json").resolve()
     if not description.is_file():
-        session.skip("Discord's OpenAPI description is not here; CLIPSAVER_TEST_OPENAPI says where it is.")
+        session.skip("Discord's OpenAPI description is not here; CLIPSAVER_TEST_OPENAPI says where it is")
     _install(session, "run", "tests")
     session.run(
         "pytest",
