@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from clipsaver import logs
 from clipsaver.logs import crashes
-from clipsaver.logs.clean import LONGEST_TEXT, MOST_VALUES, REDACTED, Cleaner
+from clipsaver.logs.clean import LONGEST_TEXT, MOST_VALUES, REDACTED, SHORTEST_TOKEN, Cleaner
 from clipsaver.logs.pipeline import Lines
 
 TOKEN = "MTA0MjQyNDI0MjQyNDI0MjQyNA.GaBcDe.abcdefghijklmnopqrstuvwxyz0123456789AB"
@@ -461,3 +461,10 @@ def test_references_are_short_and_differ() -> None:
 
     assert len(references) == 100
     assert {len(reference) for reference in references} == {8}
+
+
+def test_the_shortest_token_is_found() -> None:
+    """Texts that are passed over as too short really are."""
+    shortest = f"{'a' * 17}.{'b' * 5}.{'c' * 25}"
+
+    assert (len(shortest), Cleaner.of(()).text(shortest)) == (SHORTEST_TOKEN, REDACTED)

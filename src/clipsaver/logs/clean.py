@@ -38,6 +38,10 @@ SECRET_KEYS = frozenset(
         "secret",
     }
 )
+SHORTEST_TOKEN = 49
+"""Characters of the shortest text that the first of the patterns finds."""
+JOINT = re.compile(r"[\s:=/,]")
+"""What every text has that another of them finds; identifiers and the names of events have none."""
 PATTERNS = (
     # A bot's token: its id, a time and a signature.
     (re.compile(r"(?<![\w-])[\w-]{17,40}\.[\w-]{5,8}\.[\w-]{25,60}(?![\w-])", re.ASCII), REDACTED),
@@ -87,11 +91,14 @@ class Cleaner:
 
     def text(self, text: str) -> str:
         """A text without secrets, of bounded length, as valid UTF-8."""
-        looked_at = text[:LONGEST_LOOK].encode("utf-8", "replace").decode("utf-8")
+        looked_at = text[:LONGEST_LOOK]
+        if not looked_at.isascii():
+            looked_at = looked_at.encode("utf-8", "replace").decode("utf-8")
         if self.secrets is not None:
             looked_at = self.secrets.sub(REDACTED, looked_at)
-        for pattern, replacement in PATTERNS:
-            looked_at = pattern.sub(replacement, looked_at)
+        if len(looked_at) >= SHORTEST_TOKEN or JOINT.search(looked_at) is not None:
+            for pattern, replacement in PATTERNS:
+                looked_at = pattern.sub(replacement, looked_at)
         return looked_at if len(looked_at) <= LONGEST_TEXT else looked_at[:LONGEST_TEXT] + "…"
 
 
