@@ -11,10 +11,11 @@ from attrs import define, evolve, field
 
 from clipsaver.simulator import payloads
 from clipsaver.simulator.answers import USER, answer, channel_of, nothing, path_id, refuse
+from clipsaver.simulator.drafts import FORWARD, existing, make_poll, read_nonce, read_reference
 from clipsaver.simulator.entities import HAS_SNAPSHOT, THREADS, Channel, Message, created_at
 from clipsaver.simulator.interactions.bodies import Body, read_body
 from clipsaver.simulator.interactions.forms import Form
-from clipsaver.simulator.interactions.messages import Draft, Existing, read_edit, read_message
+from clipsaver.simulator.interactions.messages import Draft, read_edit, read_message
 from clipsaver.simulator.permissions import Permission
 from clipsaver.simulator.uploads import keep_files, kept_embeds, with_media
 from clipsaver.simulator.world import World
@@ -53,16 +54,16 @@ class Messages:
         if channel.id not in self.world.histories:
             refuse(400, 50008, "Cannot send messages in a non-text channel")
         body = read_body(request.headers.get("Content-Type", ""), await request.read())
-        reference = body.json.get("message_reference") if isinstance(body.json, dict) else None
-        if reference and reference.get("type") == 1:
+        reference = read_reference(body.json)
+        if reference is not None and reference.get("type") == FORWARD:
             draft = Draft(content="", embeds=None, components=None, attachments=None, flags=HAS_SNAPSHOT)
         else:
             draft = read_message(body.json, body.files)
         self._may_send(request[USER], channel, draft, body)
-        nonce = _nonce(body.json)
+        nonce = read_nonce(body.json)
         if known := self._repeated(request[USER], channel.id, nonce, body.json):
             return answer(payloads.message_payload(known, self.world.links, self.world.user))
-        more = self._reference(request, channel, reference) if reference else {}
+        more = self._reference(request, channel, reference) if reference is not None else {}
         message = self._send(request[USER], channel, draft, body, more | {"nonce": nonce})
         self._remember(request[USER], channel.id, nonce, message.id)
         return answer(self.world.payload_of(message))
@@ -79,7 +80,7 @@ class Messages:
             refuse(403, 50005, "Cannot edit a message authored by another user")
         if channel.thread is not None and channel.thread.archived:
             refuse(400, 50083, "Thread is archived")
-        draft = read_edit(body.json, body.files, _existing(message))
+        draft = read_edit(body.json, body.files, existing(message))
         changed = self._changes(channel, message, draft, body)
         return answer(self.world.payload_of(self.world.edit_message(channel.id, message.id, **changed)))
 
@@ -156,7 +157,7 @@ class Messages:
             "media": media,
             "flags": draft.flags,
             "tts": draft.tts,
-            "poll": _poll(draft.poll, self.world),
+            "poll": make_poll(draft.poll, self.world),
             "application_id": self.world.application.id,
         }
         values |= self._mentions(user_id, channel, draft.content or "", draft.allowed_mentions)
@@ -186,29 +187,29 @@ class Messages:
     ) -> dict[str, Any]:
         """Who a text mentions, as far as the sender allows and may."""
         parse = {"users", "roles", "everyone"} if allowed is None else set(allowed.get("parse") or ())
-        listed = {name: {int(one) for one in (allowed or {}).get(name) or ()} for name in ("users", "roles")}
+        listed = {name: {str(one) for one in (allowed or {}).get(name) or ()} for name in ("users", "roles")}
         users = [int(one) for one in MENTION.findall(content)]
         roles = [int(one) for one in ROLE_MENTION.findall(content)]
         everyone = bool(re.search(r"@(everyone|here)\b", content)) and "everyone" in parse
         return {
             "mentions": tuple(
                 dict.fromkeys(
-                    one for one in users if one in self.world.users and ("users" in parse or one in listed["users"])
+                    one
+                    for one in users
+                    if one in self.world.users and ("users" in parse or str(one) in listed["users"])
                 )
             ),
-            "mention_roles": tuple(dict.fromkeys(one for one in roles if "roles" in parse or one in listed["roles"])),
+            "mention_roles": tuple(
+                dict.fromkeys(one for one in roles if "roles" in parse or str(one) in listed["roles"])
+            ),
             "mention_everyone": everyone and self.world.can(user_id, channel.id, Permission.MENTION_EVERYONE),
         }
 
     def _reference(self, request: web.Request, channel: Channel, reference: Mapping[str, Any]) -> dict[str, Any]:
         """A reply or a forward, once what it refers to was found."""
-        form = Form()
-        for name in ("message_id", *(("channel_id",) if reference.get("type") == 1 else ())):
-            if not str(reference.get(name, "")).isdecimal():
-                form.required(("message_reference", name))
-        form.check()
         where = int(reference.get("channel_id") or channel.id)
-        forward = reference.get("type") == 1
+        forward = reference.get("type") == FORWARD
+        form = Form()
         if not forward and where != channel.id:
             form.add(
                 ("message_reference",), "REPLIES_CANNOT_REFERENCE_OTHER_CHANNEL", "Cannot reply to another channel"
@@ -254,39 +255,3 @@ class Messages:
             self._nonces[user_id, channel_id, str(nonce)] = (self.world.clock(), message_id)
             while len(self._nonces) > MOST_NONCES:
                 self._nonces.popitem(last=False)
-
-
-def _nonce(body: Any) -> str | int | None:
-    nonce = body.get("nonce") if isinstance(body, dict) else None
-    if nonce is None or (isinstance(nonce, int) and not isinstance(nonce, bool)):
-        return nonce
-    form = Form()
-    text = form.text(("nonce",), nonce, most=25)
-    form.check()
-    return text
-
-
-def _existing(message: Message) -> Existing:
-    files = (*message.attachments, *(one.attachment for one in message.media if one.attachment))
-    return Existing(
-        content=message.content,
-        embeds=len(message.embeds),
-        components=len(message.components),
-        attachments={one.id: one.filename for one in files},
-        flags=message.flags,
-    )
-
-
-def _poll(asked: Mapping[str, Any] | None, world: World) -> dict[str, Any] | None:
-    """A poll request as the poll it becomes."""
-    if asked is None:
-        return None
-    answers = [{"answer_id": n, "poll_media": one.get("poll_media") or {}} for n, one in enumerate(asked["answers"], 1)]
-    return {
-        "question": asked["question"],
-        "answers": answers,
-        "expiry": (world.now() + timedelta(hours=int(asked.get("duration") or 24))).isoformat(),
-        "allow_multiselect": bool(asked.get("allow_multiselect")),
-        "layout_type": asked.get("layout_type") or 1,
-        "results": {"is_finalized": False, "answer_counts": []},
-    }

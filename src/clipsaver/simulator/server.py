@@ -11,11 +11,7 @@ from clipsaver.simulator.cdn import Cdn
 from clipsaver.simulator.exchange import API, Exchange, Stats
 from clipsaver.simulator.faults import Faults
 from clipsaver.simulator.gateway import Gateway
-
-try:
-    from clipsaver.simulator.interactions import Interactions
-except ImportError:
-    Interactions = None
+from clipsaver.simulator.interactions import Interactions
 from clipsaver.simulator.limits import Limits
 from clipsaver.simulator.recording import Recording
 from clipsaver.simulator.rest import Rest
@@ -43,7 +39,7 @@ class Simulator:
         self.limits = rate_limits
         self.faults = faults or Faults(world.seed)
         self.gateway = Gateway(world)
-        self.interactions = Interactions(world, self.gateway) if Interactions else None
+        self.interactions = Interactions(world, self.gateway)
         self._recording = None if record is None else Recording(record)
         self._exchange = Exchange(
             world=world, limits=rate_limits, faults=self.faults, recording=self._recording, latency=latency
@@ -112,7 +108,7 @@ class Simulator:
             *Rest(world, self.gateway.starts.limit).routes(),
             *Channels(world).routes(),
             *Messages(world).routes(),
-            *(self.interactions.routes() if self.interactions else ()),
+            *self.interactions.routes(),
         ]
         moved = [web.RouteDef(one.method, API + one.path, one.handler, one.kwargs) for one in below_api]
         return [web.get("/", self.gateway.handle), *Cdn(world).routes(), *moved]
