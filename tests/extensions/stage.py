@@ -75,7 +75,7 @@ class Stage:
     @property
     def access(self) -> Access:
         """What the bot may do."""
-        return Access(rest=self.rest, own_id=self.world.bot_id)
+        return Access(rest=self.rest, bot_id=self.world.bot_id)
 
     @property
     def messages(self) -> Messages:
