@@ -168,7 +168,7 @@ class Embedded:
                 await asyncio.wait([self._watching])
             if self.owner and self._server is not None:
                 await asyncio.to_thread(self._server.stop)
-                sockets_folder.remove(self._server.sockets)
+                sockets_folder.remove(self._server.sockets, used=self.pid != 0)
         finally:
             self.owner = False
             if self._lock >= 0:

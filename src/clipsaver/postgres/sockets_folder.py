@@ -65,10 +65,10 @@ def is_private(sockets: Path, folder: Path) -> bool:
     return stat.S_ISDIR(found.st_mode) and found.st_uid in trusted and stat.S_IMODE(found.st_mode) & 0o077 == 0
 
 
-def remove(sockets: Path) -> None:
-    """Take it away with what PostgreSQL may have left in it, and nothing else."""
+def remove(sockets: Path, *, used: bool) -> None:
+    """Take it away: with what our server may have left in it, if there was one, and with nothing else."""
     with contextlib.suppress(OSError):
-        for name in (SOCKET, f"{SOCKET}.lock"):
+        for name in (SOCKET, f"{SOCKET}.lock") if used else ():
             (sockets / name).unlink(missing_ok=True)
         sockets.rmdir()
 
