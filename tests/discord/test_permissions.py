@@ -21,7 +21,7 @@ from clipsaver.discord.snapshots import OverwriteSnapshot, RoleSnapshot
 GUILD, ME, OWNER, HELPERS, MUTED = 1, 10, 11, 20, 21
 VIEW, SEND, HISTORY = Permission.VIEW_CHANNEL, Permission.SEND_MESSAGES, Permission.READ_MESSAGE_HISTORY
 
-bits = st.integers(min_value=0, max_value=int(ALL))
+bits = st.integers(min_value=0, max_value=int(ALL)).map(lambda drawn: drawn & int(ALL))
 ids = st.sampled_from([GUILD, ME, OWNER, HELPERS, MUTED, 99])
 overwrite_lists = st.lists(
     st.builds(OverwriteSnapshot, id=ids, type=st.integers(0, 1), allow=bits, deny=bits), max_size=6

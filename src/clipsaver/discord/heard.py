@@ -68,7 +68,7 @@ def _reset_after(headers: Mapping[str, str], date: datetime | None) -> float | N
 def _clock(headers: Mapping[str, str]) -> datetime | None:
     """Discord's clock without its Date header: the reset's moment less the time until then."""
     reset, after = _number(headers.get("X-RateLimit-Reset")), _number(headers.get("X-RateLimit-Reset-After"))
-    if reset is None or after is None:
+    if reset is None or after is None or not 0 <= after < reset:
         return None
     try:
         return datetime.fromtimestamp(reset - after, UTC)

@@ -22,7 +22,11 @@ MARGIN: Final = 0.02
 """Seconds added to every wait; grows when a refusal shows that it was too little."""
 LARGEST_MARGIN: Final = 0.32
 CREDIT: Final = 0.9
-"""How much of the shortest round trip counts as surely spent: a request arrives later than it is sent."""
+"""How much of the shortest round trip counts as surely spent, less how unsteady round trips are: a request arrives
+later than it is sent."""
+STEADY: Final = 10
+"""Round trips seen until the shortest counts at all."""
+SMOOTHING: Final = 0.1
 SURE: Final = 3
 """Votes in a row until a shape is believed."""
 NOISE: Final = 0.03
@@ -52,13 +56,23 @@ class Family:
     shape: Shape = Shape.STANDING
     period: float = 0.0
     """Leaking: seconds a drop takes; sliding: seconds a request counts."""
+    _trips: int = 0
+    _spread: float = 0.0
+    """How much longer than the shortest a round trip usually takes."""
     _votes: int = 0
     _voted: Shape = Shape.STANDING
     _trusted: bool = True
 
+    def measured(self, round_trip: float) -> None:
+        """Learn how long the line takes and how much that varies."""
+        self.floor = min(self.floor, round_trip)
+        self._trips += 1
+        self._spread += max(SMOOTHING, 1 / self._trips) * (round_trip - self.floor - self._spread)
+
     def arrival(self, received: float) -> float:
         """When to send so that it arrives not before Discord made the answer received then."""
-        return received - CREDIT * self.floor + self.margin
+        credit = max(0.0, CREDIT * self.floor - self._spread) if self._trips >= STEADY else 0.0
+        return received - credit + self.margin
 
     def learn(self, before: "Answered", after: "Answered") -> None:
         """Compare two answers of one bucket that followed one another with nothing between them."""
@@ -155,7 +169,7 @@ class Bucket:
             self.lost(now)
             return
         self._leave(now)
-        self.family.floor = min(self.family.floor, now - sent)
+        self.family.measured(now - sent)
         answer = Answered(now, heard.limit, heard.remaining, heard.reset_after)
         last = self._last
         edge = self.family.arrival(now) + answer.reset_after

@@ -125,6 +125,7 @@ class Pacer:
             except Exception:  # a fault of ours must not leave everyone waiting for ever
                 log.exception("discord.pacing_failed")
                 self.fail(lambda: Unavailable("Something went wrong here before Discord could be asked."))
+                await asyncio.sleep(OUTAGE_PAUSE)
 
     def fail(self, make: Callable[[], ClipsaverError], *priorities: Priority) -> None:
         """Send everyone home who waits, or those of these priorities."""

@@ -1,0 +1,151 @@
+"""A small server to be Discord in tests: it answers what the test says, over real sockets."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+from aiohttp import web
+from attrs import define, field
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse] | web.StreamResponse]
+
+
+@define(kw_only=True)
+class Asked:
+    """A request as it arrived."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: Any
+    at: float
+
+
+@define
+class Server:
+    """Answers with the handler; remembers what it was asked."""
+
+    handler: Handler
+    asked: list[Asked] = field(factory=list)
+    url: str = ""
+    _arrived: asyncio.Condition = field(factory=asyncio.Condition)
+
+    async def asked_for(self, times: int = 1) -> None:
+        """Wait until so many requests have come."""
+        async with self._arrived:
+            await self._arrived.wait_for(lambda: len(self.asked) >= times)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Remember the request and answer it."""
+        raw = await request.read()
+        self.asked.append(
+            Asked(
+                method=request.method,
+                path=request.path,
+                query=dict(request.query),
+                headers=request.headers,
+                body=orjson.loads(raw) if raw else None,
+                at=time.monotonic(),
+            ),
+        )
+        async with self._arrived:
+            self._arrived.notify_all()
+        answer = self.handler(request)
+        return answer if isinstance(answer, web.StreamResponse) else await answer
+
+    @property
+    def paths(self) -> list[str]:
+        """What was asked for, in order."""
+        return [asked.path for asked in self.asked]
+
+
+@asynccontextmanager
+async def serve(handler: Handler) -> AsyncIterator[Server]:
+    """Serve on a free port of this machine."""
+    server = Server(handler)
+    app = web.Application(client_max_size=2**20)
+    app.router.add_route("*", "/{path:.*}", server.handle)
+    runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0][:2]
+        server.url = f"http://{host}:{port}/api/v10"
+        yield server
+    finally:
+        await runner.cleanup()
+
+
+def say(body: Any = None, status: int = 200, **headers: Any) -> Handler:
+    """A handler that always answers this; header names are written with underscores."""
+    named = {name.replace("_", "-"): str(value) for name, value in headers.items()}
+    raw = body if isinstance(body, bytes) else b"" if body is None else orjson.dumps(body)
+    return lambda _: web.Response(status=status, body=raw, headers=named)
+
+
+def one_by_one(handlers: Sequence[Handler]) -> Handler:
+    """A handler that takes the next of these each time, and stays with the last."""
+    left = list(handlers)
+
+    def handle(request: web.Request) -> Awaitable[web.StreamResponse] | web.StreamResponse:
+        return (left.pop(0) if len(left) > 1 else left[0])(request)
+
+    return handle
+
+
+def by_path(handlers: Mapping[str, Handler]) -> Handler:
+    """A handler that looks at the path below the API's base; what it doesn't know is not there."""
+
+    def handle(request: web.Request) -> Awaitable[web.StreamResponse] | web.StreamResponse:
+        path = request.path.removeprefix("/api/v10")
+        return handlers.get(path, say({"code": 10003, "message": "Unknown Channel"}, 404))(request)
+
+    return handle
+
+
+async def truncate(request: web.Request) -> web.StreamResponse:
+    """Promise more than is sent, and hang up."""
+    response = web.StreamResponse(headers={"Content-Length": "1000"})
+    await response.prepare(request)
+    await response.write(b'[{"id": "1"')
+    hang_up(request)
+    return response
+
+
+async def reset(request: web.Request) -> web.StreamResponse:
+    """Hang up without a word."""
+    hang_up(request)
+    return web.Response()
+
+
+async def stay_silent(_: web.Request) -> web.StreamResponse:
+    """Never answer."""
+    await asyncio.Event().wait()
+    return web.Response()
+
+
+def hang_up(request: web.Request) -> None:
+    """Close the connection at once."""
+    assert request.transport is not None
+    request.transport.abort()
+
+
+class Pages:
+    """A channel's history as Discord pages it."""
+
+    def __init__(self, ids: Sequence[int], channel_id: int = 2) -> None:
+        self.ids = sorted(ids)
+        self.channel_id = channel_id
+
+    def __call__(self, request: web.Request) -> web.StreamResponse:
+        """Newest first, also with ``after``."""
+        limit = int(request.query["limit"])
+        if "before" in request.query:
+            chosen = [i for i in self.ids if i < int(request.query["before"])][-limit:]
+        else:
+            chosen = [i for i in self.ids if i > int(request.query["after"])][:limit]
+        return web.json_response([{"id": str(i), "channel_id": str(self.channel_id)} for i in reversed(chosen)])
