@@ -67,21 +67,18 @@ async def open_pool(
     """
     where = _describe(url)
     connector = _Connector()
-    try:
-        pool: Pool = asyncpg.create_pool(
-            url,
-            min_size=0,
-            max_size=size,
-            statement_cache_size=statement_cache_size,
-            timeout=CONNECT_TIMEOUT,
-            connect=connector,
-            init=_set_codecs,
-            reset=_leave_as_is,
-            server_settings={"application_name": application_name, "timezone": "UTC"},
-        )
-        await pool
-    except (ValueError, TypeError, asyncpg.ClientConfigurationError):
-        raise StartFailed(_UNREADABLE) from None
+    pool: Pool = asyncpg.create_pool(
+        url,
+        min_size=0,
+        max_size=size,
+        statement_cache_size=statement_cache_size,
+        timeout=CONNECT_TIMEOUT,
+        connect=connector,
+        init=_set_codecs,
+        reset=_leave_as_is,
+        server_settings={"application_name": application_name, "timezone": "UTC"},
+    )
+    await pool
     try:
         async with pool.acquire() as conn:
             version = conn.get_server_version()
@@ -203,12 +200,14 @@ def _describe(url: str) -> str:
         raise StartFailed(_UNREADABLE)
     host = unquote(parts.netloc.rpartition("@")[2])
     name = unquote(parts.path.lstrip("/"))
-    return f"The database {name!r}" + (f" at {host}" if host else "") if name or host else "The database"
+    return "The database" + (f" {name!r}" if name else "") + (f" at {host}" if host else "")
 
 
 def _explained(error: Exception, where: str) -> StartFailed:  # noqa: PLR0911 - one return for each cause
     """The sentence for a connection that failed; never with the password."""
     match error:
+        case ValueError():  # asyncpg's own, for what it can't read
+            return StartFailed(_UNREADABLE)
         case socket.gaierror():
             return StartFailed(f"{where} can't be reached: its host name is unknown.")
         case ConnectionRefusedError() | FileNotFoundError():
