@@ -95,6 +95,7 @@ class Callbacks:
             draft = read_edit(body.json.get("data"), body.files, existing(source), path=("data",))
             source = self.mailbox.edit(source, draft, body.files)
         interaction.original_id = source.id
+        interaction.states.append(source)
         return source
 
     def _answer(self, interaction: Interaction, body: Body, *, thinking: bool) -> Message:
@@ -109,6 +110,7 @@ class Callbacks:
             message = self.mailbox.send(interaction.channel_id, draft, body.files, **self._origin(interaction))
         interaction.original_id = message.id
         interaction.messages.append(message.id)
+        interaction.states.append(message)
         return message
 
     def _origin(self, interaction: Interaction, *, follow_up: bool = False) -> dict[str, Any]:
@@ -148,32 +150,36 @@ class Callbacks:
         body = await _body(request)
         original = self.mailbox.find(interaction.channel_id, interaction.original_id or 0)
         if interaction.answered == DEFER and original is not None and original.flags & LOADING:
-            return answer(self.world.payload_of(self._edited(original, body)))
+            return answer(self.world.payload_of(self._edited(interaction, original, body)))
         draft = read_message(body.json, body.files)
         origin = self._origin(interaction, follow_up=True)
         message = self.mailbox.send(interaction.channel_id, draft, body.files, **origin)
         interaction.messages.append(message.id)
+        interaction.states.append(message)
         self.bell.ring()
         return answer(self.world.payload_of(message))
 
     async def get(self, request: web.Request) -> web.Response:
         """Discord: Get Original Interaction Response, Get Followup Message."""
-        return answer(self.world.payload_of(self._message(request)))
+        return answer(self.world.payload_of(self._message(request, self._by_webhook(request))))
 
     async def edit(self, request: web.Request) -> web.Response:
         """Discord: Edit Original Interaction Response, Edit Followup Message."""
-        message = self._message(request)
-        return answer(self.world.payload_of(self._edited(message, await _body(request))))
+        interaction = self._by_webhook(request)
+        body = await _body(request)
+        message = self._message(request, interaction)
+        return answer(self.world.payload_of(self._edited(interaction, message, body)))
 
     async def delete(self, request: web.Request) -> web.Response:
         """Discord: Delete Original Interaction Response, Delete Followup Message."""
-        self.mailbox.delete(self._message(request))
+        self.mailbox.delete(self._message(request, self._by_webhook(request)))
         self.bell.ring()
         return nothing()
 
-    def _edited(self, message: Message, body: Body) -> Message:
+    def _edited(self, interaction: Interaction, message: Message, body: Body) -> Message:
         draft = read_edit(body.json, body.files, existing(message))
         edited = self.mailbox.edit(message, draft, body.files)
+        interaction.states.append(edited)
         self.bell.ring()
         return edited
 
@@ -188,8 +194,7 @@ class Callbacks:
             raise Refused(404, 10015, "Unknown Webhook")
         return interaction
 
-    def _message(self, request: web.Request) -> Message:
-        interaction = self._by_webhook(request)
+    def _message(self, request: web.Request, interaction: Interaction) -> Message:
         if "message_id" in request.match_info:
             message_id = path_id(request, "message_id")
             mine = message_id in {*interaction.messages, interaction.original_id}

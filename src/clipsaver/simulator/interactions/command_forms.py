@@ -28,7 +28,7 @@ def read_command(
     before = form.count
     kind = CHAT_INPUT if body.get("type") is None else body["type"]
     form.choice((*path, "type"), kind, TYPES)
-    record = {"type": kind, **(_slash(form, path, body) if kind == CHAT_INPUT else _menu(form, path, body))}
+    record = {"type": kind, **(_menu if kind in TYPES[1:] else _slash)(form, path, body)}
     record["default_member_permissions"] = _permissions(form, path, body.get("default_member_permissions"))
     record["nsfw"] = form.boolean((*path, "nsfw"), body.get("nsfw"))
     if guild:

@@ -1,8 +1,11 @@
 """One interaction: what was asked, by whom, and how far its answer is."""
 
+from collections import deque
 from typing import Any, Final
 
 from attrs import define, field
+
+from clipsaver.simulator.entities import Message
 
 COMMAND: Final = 2
 COMPONENT: Final = 3
@@ -11,6 +14,7 @@ MODAL: Final = 5
 
 FIRST_ANSWER: Final = 3.0
 """Seconds for the first answer; without one the token is worth nothing."""
+MOST_STATES: Final = 500
 LIFETIME: Final = 15 * 60.0
 """Seconds the token lives."""
 
@@ -46,6 +50,10 @@ class Interaction:
     """The message that ``@original`` means."""
     messages: list[int] = field(factory=list)
     """Every message it made, the original first."""
+    states: deque[Message] = field(factory=lambda: deque(maxlen=MOST_STATES))
+    """Every state of its messages, as far as it made them."""
+    given_up: bool = False
+    """Whether the person's client stopped waiting for the first answer."""
     choices: list[dict[str, Any]] | None = None
     modal: dict[str, Any] | None = None
 
@@ -56,7 +64,7 @@ class Interaction:
 
     def lost(self, now: float) -> bool:
         """Whether the application let the time for the first answer pass."""
-        return self.answered is None and now - self.created > FIRST_ANSWER
+        return self.answered is None and (self.given_up or now - self.created > FIRST_ANSWER)
 
     def expired(self, now: float) -> bool:
         """Whether the token is worth nothing any more."""
