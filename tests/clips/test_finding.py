@@ -110,6 +110,7 @@ def test_media_in_components() -> None:
         {"id": "2", "url": "https://example.invalid/b.webm?x=1", "width": 10, "height": 20},
         {"id": "3", "url": "https://example.invalid/c", "content_type": "video/mp4"},
         {"id": "4", "url": "https://example.invalid/d.png", "content_type": "image/png"},
+        {"id": "5", "url": "https://cdn.discordapp.com/attachments/5/8/e.png", "attachment_id": "8"},
     )
     found = find(message(3, components=shown))
     assert ids(found) == ["3-7", "3-e0", "3-e1"]

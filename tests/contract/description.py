@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from attrs import Factory, define, field, frozen
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError, best_match
+from jsonschema.exceptions import ValidationError
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
@@ -226,11 +226,24 @@ def _shape_of_text(text: str) -> object:
 
 
 def _sentence(error: ValidationError) -> str:
-    """Where a body is wrong and how; of alternatives, what is wrong with the likeliest."""
-    likeliest = best_match([error]) or error
-    what = likeliest.message[:200]
-    if likeliest.validator in {"oneOf", "anyOf"}:
-        found = likeliest.instance
+    """Where a body is wrong and how; of alternatives, what is wrong with the one that is meant."""
+    meant = _meant(error)
+    what = meant.message[:200]
+    if meant.context:
+        found = meant.instance
         named = f"type {found.get('type')!r}" if isinstance(found, Mapping) else repr(found)
         what = f"{named} fits none of the alternatives, or several"
-    return f"{likeliest.json_path.removeprefix('$').removeprefix('.') or 'the body'}: {what}"
+    return f"{meant.json_path.removeprefix('$').removeprefix('.') or 'the body'}: {what}"
+
+
+def _meant(error: ValidationError) -> ValidationError:
+    """Follow the only alternative that is of the right kind, as long as there is one."""
+    alternatives: dict[object, list[ValidationError]] = {}
+    for one in error.context or ():
+        alternatives.setdefault(one.schema_path[0], []).append(one)
+    fitting = [errors for errors in alternatives.values() if not any(map(_of_another_kind, errors))]
+    return _meant(fitting[0][0]) if len(fitting) == 1 else error
+
+
+def _of_another_kind(error: ValidationError) -> bool:
+    return list(error.path) == ["type"] or (not error.path and error.validator == "type")

@@ -7,6 +7,12 @@ import pytest
 from tests.contract.description import Description, Exchange, shape
 from tests.contract.deviations import DEVIATIONS
 
+
+def kind(number: int, of: dict[str, Any]) -> dict[str, Any]:
+    """A schema of one kind of thing."""
+    return {"type": "object", "properties": {"type": {"enum": [number]}, "of": of}, "required": ["type"]}
+
+
 NUMBERED = {"type": "string", "pattern": "^[0-9]+$"}
 DESCRIPTION = Description(
     {
@@ -54,7 +60,11 @@ DESCRIPTION = Description(
             "schemas": {
                 "Thing": {
                     "type": "object",
-                    "properties": {"id": NUMBERED, "part": {"oneOf": [{"type": "null"}, {"type": "integer"}]}},
+                    "properties": {
+                        "id": NUMBERED,
+                        "part": {"oneOf": [{"type": "null"}, {"type": "integer"}]},
+                        "kind": {"oneOf": [{"type": "null"}, kind(1, {}), kind(2, {"type": "integer"})]},
+                    },
                     "required": ["id"],
                 }
             },
@@ -113,6 +123,14 @@ def test_what_is_described_passes(good: dict[str, Any]) -> None:
         (
             {"method": "GET", "path": "/things/1", "response": [{"id": "1", "part": "x"}]},
             ["answer: part: 'x' fits none of the alternatives, or several"],
+        ),
+        (
+            {"method": "PUT", "path": "/things/mine", "request": {"id": "1", "kind": {"type": 2, "of": "x"}}},
+            ["request: kind.of: 'x' is not of type 'integer'"],
+        ),
+        (
+            {"method": "PUT", "path": "/things/mine", "request": {"id": "1", "kind": {"type": 3}}},
+            ["request: kind: type 3 fits none of the alternatives, or several"],
         ),
         (
             {"method": "GET", "path": "/things/1", "response": [], "query": {"limit": "101", "what": "1"}},

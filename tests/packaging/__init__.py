@@ -1,0 +1,1 @@
+"""What a stranger meets first: the README, the pins, the container."""
