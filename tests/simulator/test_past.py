@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from clipsaver.simulator import files
-from clipsaver.simulator.entities import IS_CLIP, IS_COMPONENTS_V2, IS_SPOILER, Message
+from clipsaver.simulator.entities import IS_CLIP, IS_COMPONENTS_V2, IS_SPOILER, Attachment, Message
 from clipsaver.simulator.history import History
 from clipsaver.simulator.past import CLIP_FORMS, PLAIN_FORMS
 from tests.simulator.test_history import make_history
@@ -41,7 +41,7 @@ def test_every_form_occurs(form: str) -> None:
     assert any(past.form(index)[0] == form for index in range(6000))  # type: ignore[attr-defined]
 
 
-def videos() -> list[files.Attachment]:
+def videos() -> list[Attachment]:
     """The videos among the attachments."""
     return [one for message in MESSAGES for one in message.attachments if one.kind in files.VIDEO_TYPES]
 

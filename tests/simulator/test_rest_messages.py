@@ -200,12 +200,8 @@ async def test_replies_and_forwards_carry_what_they_refer_to(
     reference = {"type": 1, "channel_id": str(clips.id), "message_id": str(target_id)}
     forward = (await send(client, path, message_reference=reference)).body
     assert 1 << 14 & forward["flags"]
-    assert (
-        world.payload_of(world.histories[clips.id].get(target_id))["content"]
-        == (  # type: ignore[arg-type]
-            forward["message_snapshots"][0]["message"]["content"]
-        )
-    )
+    content = world.message_payload(clips.id, target_id)["content"]
+    assert content == forward["message_snapshots"][0]["message"]["content"]
     again = (await send(client, path, message_reference=reference | {"message_id": forward["id"]})).body
     assert forward["message_snapshots"][0]["message"]["content"] == again["message_snapshots"][0]["message"]["content"]
 

@@ -14,6 +14,7 @@ FORWARD: Final = 1
 
 
 def read_nonce(body: Any) -> str | int | None:
+    """The nonce of a message: a number, or a text of up to 25 characters."""
     nonce = body.get("nonce") if isinstance(body, dict) else None
     if nonce is None or (isinstance(nonce, int) and not isinstance(nonce, bool)):
         return nonce
@@ -42,6 +43,7 @@ def read_reference(body: Any) -> Mapping[str, Any] | None:
 
 
 def existing(message: Message) -> Existing:
+    """What an edit has to know of a message."""
     files = (*message.attachments, *(one.attachment for one in message.media if one.attachment))
     return Existing(
         content=message.content,

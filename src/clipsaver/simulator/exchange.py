@@ -68,7 +68,7 @@ class Exchange:
             await asyncio.sleep(fault.seconds)
             fault = None
         if not path.startswith("/api/"):
-            response = await self._found(request, handler)
+            response = (None if fault is None else _instead(fault)) or await self._found(request, handler)
             return response if fault is None else await self._spoiled(request, response, fault)
         response = await self._answer(request, handler, template, fault)
         self._count(response)

@@ -11,7 +11,6 @@ from attrs import define, field, frozen
 Window = Literal["fixed", "sliding"]
 Scope = Literal["user", "global", "shared"]
 MAJOR: Final = ("channel_id", "guild_id", "webhook_id")
-MOST_BUCKETS: Final = 20_000
 
 
 @frozen(kw_only=True)
@@ -110,6 +109,7 @@ class Limits:
     invalid_limit: int = 10_000
     invalid_seconds: float = 600.0
     ban_seconds: float = 3600.0
+    most_buckets: int = 20_000
     clock: Callable[[], float] = time.time
     throttled: Counter[str] = field(factory=Counter)
     """429s by scope."""
@@ -169,7 +169,7 @@ class Limits:
 
     def _bucket(self, who: str, rule: Rule, major: str) -> _Bucket:
         key = (who, rule.bucket, major)
-        if key not in self._buckets and len(self._buckets) >= MOST_BUCKETS:
+        if key not in self._buckets and len(self._buckets) >= self.most_buckets:
             self._buckets.pop(next(iter(self._buckets)))
         return self._buckets.setdefault(key, _Bucket(rule=rule))
 
