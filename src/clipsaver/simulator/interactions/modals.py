@@ -31,6 +31,8 @@ def read_modal(form: Form, path: Path, value: Any) -> dict[str, Any]:
 def _top(form: Form, path: Path, value: Any, used: set[str]) -> dict[str, Any]:
     body = form.mapping(path, value) or {}
     kind = form.choice((*path, "type"), body.get("type"), (ACTION_ROW, TEXT_DISPLAY, LABEL))
+    if kind is None:
+        return {}
     if kind == ACTION_ROW:
         where = (*path, "components")
         items = form.items(where, body.get("components"), least=1, most=1)

@@ -115,8 +115,9 @@ class Choosing:
         world = self.place.interactions.world
         upload = Upload(filename=filename, content_type=None, content=content)
         attachment = keep_files(world, self.place.channel_id, {0: upload}, [{"id": "0"}])[0]
-        self.attachments[str(attachment.id)] = attachment_payload(attachment, world.links, world.user) | {"ephemeral": True}
-        return str(attachment.id)
+        payload = attachment_payload(attachment, world.links, world.user) | {"ephemeral": True}
+        self.attachments[payload["id"]] = payload
+        return str(payload["id"])
 
     def entity(self, kind: int, value: Any, name: str, channel_types: Iterable[int] = ()) -> str:
         """A user, role or channel given by its id, or by an object that has one."""
