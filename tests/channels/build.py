@@ -9,7 +9,8 @@ TEXT, VOICE, CATEGORY, THREAD, PRIVATE_THREAD, DIRECTORY, FORUM = 0, 2, 4, 11, 1
 
 def channel(channel_id: int, kind: int = TEXT, **said: Any) -> ChannelSnapshot:
     """A channel of guild 1."""
-    return ChannelSnapshot(id=channel_id, type=kind, **({"guild_id": 1, "name": f"channel {channel_id}"} | said))
+    known: dict[str, Any] = {"guild_id": 1, "name": f"channel {channel_id}"}
+    return ChannelSnapshot(id=channel_id, type=kind, **(known | said))
 
 
 def thread(channel_id: int, parent_id: int | None, kind: int = THREAD) -> ChannelSnapshot:

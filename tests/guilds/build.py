@@ -12,5 +12,9 @@ def role(role_id: int, **said: Any) -> RoleSnapshot:
 
 def guild(guild_id: int, **said: Any) -> GuildSnapshot:
     """A guild with @everyone."""
-    known = {"name": f"guild {guild_id}", "owner_id": 900 + guild_id, "roles": (role(guild_id, name="@everyone"),)}
+    known: dict[str, Any] = {
+        "name": f"guild {guild_id}",
+        "owner_id": 900 + guild_id,
+        "roles": (role(guild_id, name="@everyone"),),
+    }
     return GuildSnapshot(id=guild_id, **(known | said))

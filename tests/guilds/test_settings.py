@@ -42,7 +42,7 @@ def test_the_defaults_hide_nothing_but_age_restricted_channels() -> None:
     settings = resolve({}, {})
     assert (settings.include_bots, settings.include_threads, settings.scan_nsfw) == (True, True, False)
     assert settings.max_file_size_mb == 100
-    assert settings.match_regex is settings.exclude_regex is settings.retention_days is None
+    assert (settings.match_regex, settings.exclude_regex, settings.retention_days) == (None, None, None)
     assert {"mp4", "webm", "mov", "mkv", "avi", "m4v"} <= set(settings.video_formats)
     assert settings.allowed_mime_types == ("video/*",)
 

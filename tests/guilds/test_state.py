@@ -6,9 +6,9 @@ from clipsaver.guilds.state import BotState
 def test_nothing_is_synchronised_before_a_session_is_ready() -> None:
     """Even though nothing is expected yet."""
     state = BotState()
-    assert not state.synchronised
+    before = state.synchronised
     state.ready(0, [])
-    assert state.synchronised
+    assert (before, state.synchronised) == (False, True)
 
 
 def test_guilds_are_expected_until_they_are_seen_left_or_out() -> None:
@@ -19,9 +19,9 @@ def test_guilds_are_expected_until_they_are_seen_left_or_out() -> None:
     assert state.expected == {1, 2, 3}
     state.seen(1)
     state.outage(2)
-    assert not state.synchronised
+    before = state.synchronised
     state.left(3)
-    assert state.synchronised
+    assert (before, state.synchronised) == (False, True)
     assert (state.guilds, state.unavailable) == ({1}, {2})
 
 

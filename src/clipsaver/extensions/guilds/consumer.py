@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from itertools import groupby
 from typing import Any, Final
 
@@ -101,18 +102,7 @@ class GuildEvents:
 
     async def step(self) -> None:
         """Wait for events and write them, or give up on guilds that were announced and don't come."""
-        batch = await self._next_batch()
-        if batch:
-            for kind, same in groupby(batch, key=type):
-                await self._persist(list(same))
-                if kind in {SessionReady, GuildSeen}:
-                    self._last_guild = asyncio.get_running_loop().time()
-            self._inbox.done()
-        elif self.state.expected and asyncio.get_running_loop().time() >= self._last_guild + self.settle:
-            missing = self.state.settle()
-            log.warning("guilds.not_come", guilds=len(missing), seconds=self.settle)
-        if self.missed and not self._inbox and asyncio.get_running_loop().time() >= self._reread_at:
-            await self._read_again()
+        await self._handle(await self._next_batch())
 
     async def flush_activity(self) -> None:
         """Write when channels last had a message."""
@@ -127,6 +117,20 @@ class GuildEvents:
                 return
             for channel_id, message_id in latest.items():
                 self._active[channel_id] = max(message_id, self._active.get(channel_id, 0))
+
+    async def _handle(self, batch: Sequence[Event]) -> None:
+        """Write a batch; where nothing came in time, give up waiting; where there is room again, read again."""
+        now = asyncio.get_running_loop().time
+        for kind, same in groupby(batch, key=type):
+            await self._persist(list(same))
+            if kind in {SessionReady, GuildSeen}:
+                self._last_guild = now()
+        self._inbox.done()
+        if not batch and self.state.expected and now() >= self._last_guild + self.settle:
+            missing = self.state.settle()
+            log.warning("guilds.not_come", guilds=len(missing), seconds=self.settle)
+        if self.missed and not self._inbox and now() >= self._reread_at:
+            await self._read_again()
 
     def _note(self, payload: Mapping[str, Any]) -> None:
         """Remember a guild channel's newest message."""
@@ -159,24 +163,25 @@ class GuildEvents:
     async def _next_batch(self) -> list[Event]:
         """Wait for events; what is there already comes along, and guilds that follow closely do too."""
         loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout_at(self._patience()):
-                batch = [await self._inbox.get()]
-        except TimeoutError:
-            return []
-        until = loop.time() + (self.gather if isinstance(batch[0], GuildSeen) else 0.0)
+        batch: list[Event] = []
+        until = self._patience()
         while len(batch) < BATCH:
-            event = self._inbox.get_nowait()
+            event = self._inbox.get_nowait() or await self._next(until)
             if event is None:
-                if loop.time() >= until:
-                    break
-                try:
-                    async with asyncio.timeout_at(until):
-                        event = await self._inbox.get()
-                except TimeoutError:
-                    break
+                break
+            if not batch:
+                until = loop.time() + (self.gather if isinstance(event, GuildSeen) else 0.0)
             batch.append(event)
         return batch
+
+    async def _next(self, until: float | None) -> Event | None:
+        """Wait for an event, but not longer than until then."""
+        if until is not None and until <= asyncio.get_running_loop().time():
+            return None
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                return await self._inbox.get()
+        return None
 
     def _patience(self) -> float | None:
         """When, by the loop's clock, there is something to do though nothing came; None for never."""

@@ -115,7 +115,8 @@ def read(name: str, payload: Mapping[str, Any], shard: Shard) -> Read:
     if reader is None:
         return Read()
     try:
-        return reader(payload, shard)
+        # hikari hands out a read-only view of the payload, and only its top is one.
+        return reader(dict(payload), shard)
     except OddPayload as problem:
         return Read(odd=(problem.reason,))
     except Mismatch as problem:

@@ -1,5 +1,7 @@
 """A guild read again over REST, after events about it had to be dropped."""
 
+from typing import Any
+
 from attrs import frozen
 
 from clipsaver.discord.rest import Forbidden, NotFound, Rest, Route
@@ -15,9 +17,14 @@ class GuildReader:
     async def __call__(self, guild_id: int) -> GuildSnapshot | None:
         """Return the guild with roles, channels and active threads; None if the bot may not, or no longer, see it."""
         try:
-            guild = await self.rest.request(Route("GET", "/guilds/{guild_id}", guild_id=guild_id))
-            channels = await self.rest.request(Route("GET", "/guilds/{guild_id}/channels", guild_id=guild_id))
-            threads = await self.rest.request(Route("GET", "/guilds/{guild_id}/threads/active", guild_id=guild_id))
+            guild = await self._get("/guilds/{guild_id}", guild_id, dict)
+            channels = await self._get("/guilds/{guild_id}/channels", guild_id, list)
+            active = await self._get("/guilds/{guild_id}/threads/active", guild_id, dict)
         except (Forbidden, NotFound):
             return None
-        return structure_guild({**guild.body, "channels": channels.body, "threads": threads.body.get("threads")})
+        return structure_guild({**guild, "channels": channels, "threads": active.get("threads")})
+
+    async def _get(self, template: str, guild_id: int, kind: type) -> Any:
+        route = Route("GET", template, guild_id=guild_id)
+        answer = await self.rest.request(route, check=lambda body: isinstance(body, kind))
+        return answer.body
