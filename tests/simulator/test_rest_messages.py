@@ -141,6 +141,10 @@ async def test_files_become_attachments_with_their_bytes(
     ]
     fetched = await client.get(sent["attachments"][1]["url"])
     assert b"222" == fetched.body
+    described = {"attachments": [{"id": 0, "filename": "mein Vídeo? 100%.mp4"}]}
+    named_oddly = (await client.post(path, data=upload(described, one=b"3"))).body["attachments"][0]
+    assert (named_oddly["filename"], named_oddly["title"]) == ("mein_Vdeo_100_.mp4", "mein Vídeo? 100%")
+    assert (await client.get(named_oddly["url"])).body == b"3"
     deny(world, clips, Permission.ATTACH_FILES)
     assert 50013 == (await client.post(path, data=upload({}, one=b"1"))).code
 

@@ -271,3 +271,11 @@ def test_a_reply_shows_what_it_replies_to(world: World, clips: Channel) -> None:
     world.delete_message(clips.id, int(payload["referenced_message"]["id"]))
     assert None is world.message_payload(clips.id, reply.id)["referenced_message"]
     assert world.user(5)["username"] == "deleted_user"
+
+
+def test_there_are_moderators_and_plain_members(world: World, guild: Guild) -> None:
+    """Neither of them owns the guild or is a bot."""
+    moderator, plain = world.moderator_of(guild.id), world.plain_member_of(guild.id)
+    assert world.guild_permissions(moderator, guild.id) & Permission.MANAGE_GUILD
+    assert not world.guild_permissions(plain, guild.id) & Permission.MANAGE_GUILD
+    assert guild.owner_id not in {moderator, plain}

@@ -132,7 +132,7 @@ class Channels:
     def _archived(self, channel: Channel, kind: int) -> list[Channel]:
         return [
             one
-            for one in self.world.channels.values()
+            for one in self.world.channels_of(channel.guild_id or 0, threads=True)
             if one.parent_id == channel.id and one.type == kind and one.thread is not None and one.thread.archived
         ]
 

@@ -9,6 +9,7 @@ from attrs import define, field
 
 from clipsaver.simulator import guild_payloads, payloads, permissions
 from clipsaver.simulator.entities import (
+    FORUMS,
     THREADS,
     VOICES,
     Application,
@@ -50,6 +51,8 @@ class State:
     gateway_url: str = "wss://gateway.discord.gg"
     listeners: list[Listener] = field(factory=list)
     _last_id: int = field(default=0, init=False)
+    _by_guild: dict[int | None, dict[int, Channel]] = field(factory=dict, init=False)
+    """Channels and threads by their guild, kept by whoever adds and removes them."""
 
     @links.default
     def _make_links(self) -> payloads.Links:
@@ -117,7 +120,23 @@ class State:
 
     def channels_of(self, guild_id: int, *, threads: bool = False) -> list[Channel]:
         """A guild's channels, or its threads."""
-        return [one for one in self.channels.values() if one.guild_id == guild_id and (one.type in THREADS) is threads]
+        there = self._by_guild.get(guild_id, {})
+        return [one for one in there.values() if (one.type in THREADS) is threads]
+
+    def moderator_of(self, guild_id: int) -> int:
+        """A member who may manage the guild without owning it."""
+        return next(one for one in self._people(guild_id) if self._manages(guild_id, one))
+
+    def plain_member_of(self, guild_id: int) -> int:
+        """A member without any of that."""
+        return next(one for one in self._people(guild_id) if not self._manages(guild_id, one))
+
+    def _people(self, guild_id: int) -> list[int]:
+        guild = self.guilds[guild_id]
+        return [one for one in guild.members if one != guild.owner_id and not self.users[one].bot]
+
+    def _manages(self, guild_id: int, user_id: int) -> bool:
+        return bool(self.guild_permissions(user_id, guild_id) & permissions.Permission.MANAGE_GUILD)
 
     # What is there to be found.
 
@@ -157,7 +176,7 @@ class State:
         history = self.histories.get(channel_id)
         payload = guild_payloads.channel_payload(
             channel,
-            last_message_id=history.last_id() if history else self._newest_thread(channel_id),
+            last_message_id=history.last_id() if history else self._newest_thread(channel),
             message_count=len(history) if history else 0,
         )
         if channel.guild_id is None:
@@ -218,6 +237,8 @@ class State:
             "soundboard_sounds": [],
         }
 
-    def _newest_thread(self, channel_id: int) -> int | None:
-        threads = (one.id for one in self.channels.values() if one.thread and one.parent_id == channel_id)
-        return max(threads, default=None)
+    def _newest_thread(self, channel: Channel) -> int | None:
+        if channel.type not in FORUMS:
+            return None
+        threads = self._by_guild.get(channel.guild_id, {}).values()
+        return max((one.id for one in threads if one.parent_id == channel.id), default=None)

@@ -9,6 +9,7 @@ from clipsaver.simulator.interactions.bodies import Upload
 from clipsaver.simulator.world import World
 
 VIDEOS: Final = re.compile(r"\.(mp4|mov|webm|mkv|avi|m4v)$", re.IGNORECASE)
+UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 LOCAL: Final = "attachment://"
 
 
@@ -21,10 +22,12 @@ def keep_files(
         upload = files.get(int(record["id"]))
         if upload is None:
             continue
+        given = str(record.get("filename") or upload.filename)
         kept.append(
             world.make_attachment(
                 channel_id,
-                str(record.get("filename") or upload.filename),
+                plain_name(given),
+                title=None if plain_name(given) == given else given.rpartition(".")[0] or given,
                 data=upload.content,
                 content_type=upload.content_type,
                 description=record.get("description"),
@@ -32,6 +35,11 @@ def keep_files(
             )
         )
     return tuple(kept)
+
+
+def plain_name(name: str) -> str:
+    """A file's name as it can stand in a link: letters, digits, dots, dashes and underscores."""
+    return UNSAFE.sub("_", name.encode("ascii", "ignore").decode()).strip("._") or "unknown"
 
 
 def with_media(
@@ -49,7 +57,7 @@ def with_media(
         record = {name: place(value) for name, value in part.items() if name not in {"media", "file"}}
         for name in part.keys() & {"media", "file"}:
             url = str(part[name]["url"])
-            shown = by_name.get(url.removeprefix(LOCAL)) if url.startswith(LOCAL) else None
+            shown = by_name.get(plain_name(url.removeprefix(LOCAL))) if url.startswith(LOCAL) else None
             one = Media(id=world.new_id(), attachment=shown, url=None if shown else url)
             media.append(one)
             record[name] = one

@@ -129,6 +129,7 @@ class World(State):
     def add_channel(self, channel: Channel, history: History | None = None) -> None:
         """Put a channel into the world without telling anyone."""
         self.channels[channel.id] = channel
+        self._by_guild.setdefault(channel.guild_id, {})[channel.id] = channel
         if channel.type not in WITHOUT_MESSAGES:
             self.histories[channel.id] = history or History()
 
@@ -141,9 +142,10 @@ class World(State):
 
     def delete_channel(self, channel_id: int) -> None:
         """A channel goes, and its threads with it."""
-        for thread in [one.id for one in self.channels.values() if one.parent_id == channel_id and one.type in THREADS]:
-            self._forget_channel(thread)
         channel = self.channels[channel_id]
+        for thread in [one.id for one in self._by_guild[channel.guild_id].values() if one.parent_id == channel_id]:
+            if self.channels[thread].type in THREADS:
+                self._forget_channel(thread)
         payload = self.channel_payload(channel_id)
         self._forget_channel(channel_id)
         if channel.thread is None:
@@ -179,7 +181,7 @@ class World(State):
 
     def remove_guild(self, guild_id: int) -> None:
         """The bot is removed from a guild: no ``unavailable`` in what it hears."""
-        for channel in [one.id for one in self.channels.values() if one.guild_id == guild_id]:
+        for channel in list(self._by_guild.get(guild_id, ())):
             self._forget_channel(channel)
             self.foreign.add(channel)
         del self.guilds[guild_id]
@@ -288,5 +290,6 @@ class World(State):
         self.emit(event, {"guild_id": str(guild_id), "role": guild_payloads.role_payload(role)}, guild_id)
 
     def _forget_channel(self, channel_id: int) -> None:
-        self.channels.pop(channel_id, None)
+        channel = self.channels.pop(channel_id)
+        del self._by_guild[channel.guild_id][channel_id]
         self.histories.pop(channel_id, None)
