@@ -141,7 +141,7 @@ async def test_every_kind_of_option(app: App, moderator: Person, guild: Guild, c
     """Users with their membership, roles, mentionables, numbers and files."""
     kinds = {"user": 6, "role": 8, "someone": 9, "everyone": 9, "real": 10, "half": 10, "file": 11, "words": 3}
     half = {"choices": [{"name": "Half", "value": 0.5}]}
-    limits = {"words": {"min_length": 2, "max_length": 3}, "half": half}
+    limits: dict[str, dict[str, Any]] = {"words": {"min_length": 2, "max_length": 3}, "half": half}
     await app.register(command(options=[option(kind, name, **limits.get(name, {})) for name, kind in kinds.items()]))
     role = list(guild.roles)[1]
     values: dict[str, Any] = {"user": guild.owner_id, "role": role, "someone": guild.owner_id, "everyone": guild.id}
@@ -156,7 +156,8 @@ async def test_every_kind_of_option(app: App, moderator: Person, guild: Guild, c
     assert (sent["real"], sent["half"], sent["words"]) == (1.5, 0.5, "abc")
     assert resolved["attachments"][sent["file"]]["filename"] == "a.txt"
     bad: list[dict[str, Any]] = [{"words": "a"}, {"words": ""}, {"role": 5}, {"user": 5}]
-    for one in [*bad, {"file": ("b", b"x" * (10 << 20 | 1))}]:
+    bad.append({"file": ("b", b"x" * (10 << 20 | 1))})
+    for one in bad:
         with pytest.raises(PersonRefused):
             await moderator.run("/scan", in_channel=clips, **one)
 

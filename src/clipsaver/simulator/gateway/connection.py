@@ -123,6 +123,8 @@ class Connection:
                 await asyncio.wait({writer}, timeout=PATIENCE)
         finally:
             await _cancel(reader, writer)
+        if not reader.cancelled():
+            reader.result()  # what went wrong in here is not to be kept quiet
         if self._end.done():
             closing = self._end.result()
             await self.websocket.close(code=closing.code, message=closing.reason.encode())
