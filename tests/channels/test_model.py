@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clipsaver.channels.model import TYPE_NAMES, Channel, in_order, is_thread_type, type_name
@@ -76,6 +76,7 @@ def test_channels_are_shown_as_discord_shows_them() -> None:
     assert [channel.channel_id for channel in in_order(channels)] == [10, 7, 8, 2, 9, 1, 4, 5, 6, 3]
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.builds(
