@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import hikari
 import lightbulb
@@ -73,23 +75,36 @@ async def test_buttons_have_references_too(play: Play, raises: Raises) -> None:
 
 
 async def test_nobody_waits_any_more(play: Play) -> None:
-    """An answer that comes too late is noted, and is no error."""
-    play.stage.simulator.interactions.world.clock = lambda: 4_000_000_000.0
+    """A first answer that comes too late is noted, is no error, and nothing is done."""
+    simulator = play.stage.simulator
+    fault = simulator.faults.add("status", "POST /interactions/*", status=404)
+    person = play.moderator
+    person.patience = 0.3
     with structlog.testing.capture_logs() as logs:
-        play.stage.simulator.faults.add("status", "POST /interactions/*", status=404)
-        reply = await play.moderator.run("/scan status", in_channel=play.stage.lobby)
+        reply = await person.run("/scan start", in_channel=play.stage.lobby)
     assert reply.failed
-    assert all(line["log_level"] != "error" for line in logs)
+    assert fault.happened
+    assert "scan start" == logged(logs, "interaction.lost")["command"]
+    assert [] == list(await play.stage.scans.list(play.stage.guild_id))
 
 
-class Command:
-    """What the handler looks at of a failed command."""
+async def test_an_odd_failure_has_a_cause() -> None:
+    """A failure without a cause is told like any other."""
+    told: list[Any] = []
 
-    def __init__(self, *causes: Exception) -> None:
-        self.causes = causes
-        self.context = self
-        self.command_data = self
-        self.qualified_name = "scan start"
+    class Context:
+        """What the handler looks at."""
+
+        interaction, initial_response_sent = None, None
+        command_data = SimpleNamespace(qualified_name="scan start")
+
+    async def answer(_: Any, reply: Any) -> None:
+        told.append(reply.content)
+
+    with patch.object(failures.Talk, "answer", answer):
+        failure: Any = SimpleNamespace(causes=(), context=Context())
+        assert await failures.failed(failure)
+    assert "Something went wrong" in told[0]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from clipsaver.channels.model import Channel
 from clipsaver.scans.model import CoverageSummary, Direction, Rescan, Run, RunStatus, ScanStatus
 
 NOW = datetime(2026, 8, 1, 12, 0, tzinfo=UTC)
+COVERAGE = CoverageSummary(percent=97.3, gaps=2)
 RUN_ID = UUID("12345678-1234-5678-1234-567812345678")
 
 
@@ -55,7 +56,7 @@ def a_status(run: Run | None = None, **changes: Any) -> ScanStatus:
     facts: dict[str, Any] = {
         "channel": a_channel(),
         "run": run,
-        "coverage": CoverageSummary(percent=97.3, gaps=2),
+        "coverage": COVERAGE,
         "progress": None if run is None else 0.5,
         "rate": None if run is None else 102.5,
         "time_left": None if run is None else timedelta(seconds=100),

@@ -6,7 +6,7 @@ import pytest
 
 from clipsaver.scans.model import CoverageSummary, Direction, RunStatus, Started
 from clipsaver.words import scans
-from tests.words.builders import NOW, RUN_ID, a_channel, a_run, a_status, ended
+from tests.words.builders import COVERAGE, NOW, RUN_ID, a_channel, a_run, a_status, ended
 
 
 def test_started() -> None:
@@ -110,13 +110,14 @@ def test_progress_of_nothing() -> None:
 
 def test_closing_summary() -> None:
     """The last words say what was read, found, left out and why, and how long it took; no button is left."""
-    run = ended(RunStatus.SUCCEEDED, clips_new=12, skipped={"too_large": 3, "odd": 1, "from_bot": 1200, "none": 0})
+    run = ended(RunStatus.SUCCEEDED, skipped={"too_large": 3, "odd": 1, "from_bot": 1200, "none": 0})
     reply = scans.progress(a_status(run), now=NOW)
     assert reply.content == (
         "**Scan of <#5>: done**\n"
-        "12,300 messages read · 87 clips found, 12 of them new\n"
+        "12,300 messages read · 87 clips found\n"
         "Left out: 1,200 videos from bots · 3 files that are too large · 1 message I couldn't understand\n"
-        "Took 3 minutes 20 seconds"
+        "Took 3 minutes 20 seconds\n"
+        "97 % read, 2 gaps"
     )
     assert reply.components == ()
 
@@ -124,19 +125,34 @@ def test_closing_summary() -> None:
 def test_a_failed_run_says_why() -> None:
     """A run that failed shows its sentence first."""
     run = ended(RunStatus.FAILED, error_message="I can't read <#5>: I need View Channel there.", clips_found=0)
-    reply = scans.summary(run)
+    reply = scans.summary(run, COVERAGE)
     assert reply.content == (
         "**Scan of <#5>: failed**\n"
         "I can't read <#5>: I need View Channel there.\n"
         "12,300 messages read · 0 clips found\n"
-        "Took 3 minutes 20 seconds"
+        "Took 3 minutes 20 seconds\n"
+        "97 % read, 2 gaps"
     )
 
 
 def test_a_run_canceled_in_the_queue() -> None:
     """A run that never started took no time."""
-    reply = scans.summary(ended(RunStatus.CANCELED, started_at=None, messages_scanned=0, clips_found=0))
-    assert reply.content == "**Scan of <#5>: canceled**\n0 messages read · 0 clips found"
+    run = ended(RunStatus.CANCELED, started_at=None, messages_scanned=0, clips_found=0)
+    reply = scans.summary(run, COVERAGE)
+    assert reply.content == "**Scan of <#5>: canceled**\n0 messages read · 0 clips found\n97 % read, 2 gaps"
+
+
+def test_a_scan_that_ended_while_it_was_asked_for() -> None:
+    """Whoever asks again at the last moment sees what there is."""
+    assert scans.already(a_status(), now=NOW).content == "<#5> is being scanned already."
+    assert "Took" in scans.already(a_status(ended(RunStatus.SUCCEEDED)), now=NOW).content
+
+
+def test_runs_of_nobody() -> None:
+    """A run that no person asked for has no name at it."""
+    reply = scans.status(a_status(a_run(requested_by=None), rate=None), now=NOW)
+    assert "Asked for <t:1785585420:R>\n" in reply.content
+    assert "\nabout 2 minutes left\n" in reply.content
 
 
 def test_canceled() -> None:

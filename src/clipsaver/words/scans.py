@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, assert_never
 
 from clipsaver.discord.components import Reply
 from clipsaver.scans.model import CoverageSummary, Direction, Run, RunStatus, ScanStatus, Started
@@ -100,13 +100,13 @@ def progress(status: ScanStatus, *, now: datetime) -> Reply:
     if run is None:
         return Reply(content=covered(status.coverage))
     if not run.status.active:
-        return summary(run)
+        return summary(run, status.coverage)
     return Reply(content="\n".join([f"**{_title(run)}**", *_lines(status, now=now)]), components=_cancel(run))
 
 
-def summary(run: Run) -> Reply:
-    """Return the closing words of a run: what it read, found and left out, and how long it took."""
-    return Reply(content="\n".join(filter(None, [f"**{_title(run)}**", *_outcome(run)])))
+def summary(run: Run, coverage: CoverageSummary) -> Reply:
+    """Return the closing words of a run: what it read, found and left out, how long it took, what is read now."""
+    return Reply(content="\n".join([f"**{_title(run)}**", *_outcome(run), covered(coverage)]))
 
 
 def covered(coverage: CoverageSummary) -> str:
@@ -149,6 +149,8 @@ def _title(run: Run) -> str:
             return say("Scan of {channel}: canceled", channel=where)
         case RunStatus.FAILED:
             return say("Scan of {channel}: failed", channel=where)
+        case _:
+            assert_never(run.status)
 
 
 def _lines(status: ScanStatus, *, now: datetime) -> list[str]:
@@ -195,10 +197,7 @@ def _read(run: Run) -> str:
 
 
 def _found(run: Run) -> str:
-    found = count(run.clips_found, "{n} clip found", "{n} clips found")
-    if not run.clips_found or run.status.active:
-        return found
-    return say("{found}, {new} of them new", found=found, new=number(run.clips_new))
+    return count(run.clips_found, "{n} clip found", "{n} clips found")
 
 
 def _times(run: Run) -> str:
