@@ -135,11 +135,10 @@ def hang_up(request: web.Request) -> None:
 
 
 class Pages:
-    """A channel's history as Discord pages it."""
+    """The same history in every channel, as Discord pages it."""
 
-    def __init__(self, ids: Sequence[int], channel_id: int = 2) -> None:
+    def __init__(self, ids: Sequence[int]) -> None:
         self.ids = sorted(ids)
-        self.channel_id = channel_id
 
     def __call__(self, request: web.Request) -> web.StreamResponse:
         """Newest first, also with ``after``."""
@@ -148,4 +147,5 @@ class Pages:
             chosen = [i for i in self.ids if i < int(request.query["before"])][-limit:]
         else:
             chosen = [i for i in self.ids if i > int(request.query["after"])][:limit]
-        return web.json_response([{"id": str(i), "channel_id": str(self.channel_id)} for i in reversed(chosen)])
+        channel_id = request.path.split("/")[-2]
+        return web.json_response([{"id": str(i), "channel_id": channel_id} for i in reversed(chosen)])

@@ -1,6 +1,7 @@
 """How often all processes together may ask Discord: taken from the database, one request at a time."""
 
 import asyncio
+import contextlib
 from datetime import timedelta
 from enum import IntEnum
 from typing import Final
@@ -14,6 +15,9 @@ from clipsaver.postgres.pool import Pool
 
 PATIENCE: Final = 5.0
 """Seconds for the database to answer."""
+GOODBYE: Final = 1.0
+"""Seconds to give the connection back."""
+UNREACHABLE: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 SHORTEST: Final = 0.001
 """Seconds until the budget is asked again at the earliest."""
 
@@ -57,7 +61,7 @@ class Budget:
                 if self._held is None:
                     self._held = await self.pool.acquire()
                 granted, seconds = await store.take(self._held, increment=increment, ahead=AHEAD[priority])
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except UNREACHABLE as error:
             await self._let_go()
             raise BudgetUnreachable(type(error).__name__) from error
         except asyncio.CancelledError:
@@ -67,13 +71,20 @@ class Budget:
 
     async def close(self) -> None:
         """Give the connection back; the budget can be used again afterwards."""
-        if self._held is not None:
-            held, self._held = self._held, None
-            await self.pool.release(held)
+        held, self._held = self._held, None
+        if held is not None:
+            try:
+                await self.pool.release(held, timeout=GOODBYE)
+            except UNREACHABLE:
+                await self._drop(held)
 
     async def _let_go(self) -> None:
-        """Drop a connection that may be in the middle of something."""
-        if self._held is not None:
-            held, self._held = self._held, None
+        """Drop a connection that may be in the middle of something, or gone."""
+        held, self._held = self._held, None
+        if held is not None:
+            await self._drop(held)
+
+    async def _drop(self, held: "PoolConnectionProxy[asyncpg.Record]") -> None:
+        with contextlib.suppress(*UNREACHABLE):  # one that is gone has left the pool by itself
             held.terminate()
             await self.pool.release(held)

@@ -10,6 +10,7 @@ means by its reset differs between its routes, so a family (all buckets of one `
 Until a shape has shown itself several times in a row, and for good once a refusal contradicts it, the reset is obeyed.
 """
 
+import math
 from collections import deque
 from enum import Enum
 from typing import Final
@@ -22,8 +23,8 @@ MARGIN: Final = 0.02
 """Seconds added to every wait; grows when a refusal shows that it was too little."""
 LARGEST_MARGIN: Final = 0.32
 CREDIT: Final = 0.9
-"""How much of the shortest round trip counts as surely spent, less how unsteady round trips are: a request arrives
-later than it is sent."""
+"""How much of the shortest round trip counts as surely spent: a request arrives later than it is sent. The fewer
+and the less steady round trips were seen, the less of it."""
 STEADY: Final = 10
 """Round trips seen until the shortest counts at all."""
 SMOOTHING: Final = 0.1
@@ -61,6 +62,8 @@ class Family:
     """How much longer than the shortest a round trip usually takes."""
     _votes: int = 0
     _voted: Shape = Shape.STANDING
+    _low: float = 0.0
+    _high: float = 0.0
     _trusted: bool = True
 
     def measured(self, round_trip: float) -> None:
@@ -71,8 +74,16 @@ class Family:
 
     def arrival(self, received: float) -> float:
         """When to send so that it arrives not before Discord made the answer received then."""
-        credit = max(0.0, CREDIT * self.floor - self._spread) if self._trips >= STEADY else 0.0
+        if self._trips < STEADY:
+            return received + self.margin
+        doubt = self._spread * math.sqrt(STEADY / self._trips)
+        credit = max(0.0, CREDIT * self.floor - doubt)
         return received - credit + self.margin
+
+    @property
+    def reach(self) -> float:
+        """Sliding: answers that came no further apart may all have counted at once."""
+        return self.period + 2 * (NOISE + self._spread)
 
     def learn(self, before: "Answered", after: "Answered") -> None:
         """Compare two answers of one bucket that followed one another with nothing between them."""
@@ -81,11 +92,11 @@ class Family:
         if passed < 2 * NOISE:
             return
         if grown > NOISE:
-            self._vote(Shape.LEAKING, max(before.drop, after.drop))
+            self._vote(Shape.LEAKING, before.drop, after.drop)
         elif grown >= -NOISE:
-            self._vote(Shape.SLIDING, max(before.reset_after, after.reset_after))
+            self._vote(Shape.SLIDING, before.reset_after, after.reset_after)
         else:
-            self._vote(Shape.STANDING, 0.0)
+            self._vote(Shape.STANDING, 0.0, 0.0)
 
     def contradicted(self) -> None:
         """Learn from a refusal: be more careful, and from now on believe only what Discord says outright."""
@@ -94,13 +105,17 @@ class Family:
             self._trusted = False
             self.shape = Shape.STANDING
 
-    def _vote(self, shape: Shape, period: float) -> None:
-        same = shape is self._voted
-        self._votes = self._votes + 1 if same else 1
-        self.period = max(self.period, period) if same else period
-        self._voted = shape
+    def _vote(self, shape: Shape, *periods: float) -> None:
+        """Count a vote; of a sliding window all resets are alike, or the run of votes begins anew."""
+        low, high = min(periods), max(periods)
+        if shape is self._voted:
+            low, high = min(low, self._low), max(high, self._high)
+        if shape is not self._voted or (shape is Shape.SLIDING and high - low > NOISE):
+            self._votes, low, high = 0, min(periods), max(periods)
+        self._voted, self._low, self._high = shape, low, high
+        self._votes += 1
         if self._votes >= SURE and self._trusted:
-            self.shape = shape
+            self.shape, self.period = shape, high
 
 
 @frozen
@@ -221,6 +236,6 @@ class Bucket:
         limit, family = self._last.limit, self.family
         if family.shape is Shape.LEAKING:
             return self.reset_at - (limit - 1) * family.period
-        if family.shape is Shape.SLIDING and len(self._log) == limit and self._log[-1] - self._log[0] < family.period:
+        if family.shape is Shape.SLIDING and len(self._log) == limit and self._log[-1] - self._log[0] < family.reach:
             return min(self.reset_at, family.arrival(self._log[0]) + family.period)
         return self.reset_at

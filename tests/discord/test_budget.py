@@ -1,0 +1,201 @@
+"""The budget of all processes on one token."""
+
+import asyncio
+import time
+from bisect import bisect_left
+from datetime import timedelta
+
+import asyncpg
+import pytest
+from structlog.testing import capture_logs
+
+from clipsaver.discord import budget as budget_module
+from clipsaver.discord import pacing, store
+from clipsaver.discord.budget import Budget, BudgetUnreachable, Priority
+from clipsaver.discord.rest import Rest, Route, Unavailable
+from clipsaver.postgres.pool import Pool, open_pool
+from tests.discord.servers import Server, say, serve
+
+INCREMENT = timedelta(milliseconds=20)
+
+
+def channel(number: int) -> Route:
+    """A channel of its own, so that only the budget holds back."""
+    return Route("GET", "/channels/{channel_id}/messages", channel_id=number)
+
+
+def busiest(server: Server, seconds: float) -> int:
+    """The most requests within any such time."""
+    times = sorted(asked.at for asked in server.asked)
+    return max(bisect_left(times, start + seconds) - index for index, start in enumerate(times))
+
+
+async def test_the_row_is_a_clock(pool: Pool) -> None:
+    """Each grant is due an increment after the one before, up to as far ahead as is allowed."""
+    async with pool.acquire() as conn:
+        first = await store.take(conn, increment=timedelta(seconds=1), ahead=timedelta(seconds=1.5))
+        second = await store.take(conn, increment=timedelta(seconds=1), ahead=timedelta(seconds=1.5))
+        third = await store.take(conn, increment=timedelta(seconds=1), ahead=timedelta(seconds=1.5))
+    assert first == (True, 0.0)
+    assert second[0]
+    assert 0.5 < second[1] <= 1
+    assert not third[0]
+    assert 0 < third[1] <= 0.5
+
+
+async def test_no_commit_waits_for_the_disk_and_no_session_is_changed(pool: Pool) -> None:
+    """The setting lasts for the statement's own transaction only."""
+    async with pool.acquire() as conn:
+        await conn.execute("set synchronous_commit = on")
+        await store.take(conn, increment=INCREMENT, ahead=INCREMENT)
+        assert await conn.fetchval("show synchronous_commit") == "on"
+
+
+async def test_a_clock_set_back_does_not_stop_everyone(pool: Pool) -> None:
+    """A row from the future is from before the server's clock was set; a row that is gone comes back."""
+    async with pool.acquire() as conn:
+        await conn.execute("insert into budget (tat) values (clock_timestamp() + interval '1 hour')")
+        assert (await store.take(conn, increment=INCREMENT, ahead=INCREMENT))[0]
+        await conn.execute("delete from budget")
+        assert (await store.take(conn, increment=INCREMENT, ahead=INCREMENT))[0]
+
+
+async def test_a_row_not_yet_seen_is_asked_for_again() -> None:
+    """Someone else's first request, committed while ours ran, tells nothing about when."""
+
+    class Blind:
+        async def fetchrow(self, *_: object) -> None:
+            return None
+
+    assert await store.take(Blind(), increment=INCREMENT, ahead=INCREMENT) == (False, 0.0)  # type: ignore[arg-type]
+
+
+async def test_several_processes_keep_the_rate_together(database_url: str) -> None:
+    """Three with a pool each, as fast as they can: never more than the rate within any half second."""
+    rate = 100
+    async with serve(say([])) as server:
+
+        async def process(number: int) -> None:
+            pool = await open_pool(database_url, size=1)
+            async with Rest(token="t", url=server.url, budget=Budget(pool=pool, requests_per_second=rate)) as rest:
+                lanes = (rest.request(channel(100 * number + n)) for n in range(40))
+                await asyncio.gather(*lanes)
+            await pool.close()
+
+        began = time.monotonic()
+        await asyncio.gather(*(process(number) for number in range(3)))
+        spent = time.monotonic() - began
+    assert len(server.asked) == 120
+    assert busiest(server, 0.5) <= rate / 2 + 5
+    assert spent >= 120 / rate - 0.1
+
+
+async def test_people_before_scans_of_every_process(pool: Pool) -> None:
+    """With a hundred scans waiting, a person of another process is served within the next few."""
+    async with serve(say([])) as server:
+
+        def rest() -> Rest:
+            return Rest(token="t", url=server.url, budget=Budget(pool=pool, requests_per_second=50))
+
+        async with rest() as busy, rest() as other:
+            scans = [asyncio.create_task(busy.request(channel(n))) for n in range(100)]
+            await server.asked_for(5)
+            await other.request(channel(999), priority=Priority.PEOPLE)
+            asked = len(server.asked)
+            for scan in scans:
+                scan.cancel()
+            await asyncio.gather(*scans, return_exceptions=True)
+    assert asked < 40
+
+
+async def test_a_person_overtakes_the_scans_of_this_process(pool: Pool) -> None:
+    """Who comes last is next."""
+    async with (
+        serve(say([])) as server,
+        Rest(token="t", url=server.url, budget=Budget(pool=pool, requests_per_second=20)) as rest,
+    ):
+        scans = [asyncio.create_task(rest.request(channel(n))) for n in range(10)]
+        await server.asked_for(2)
+        await rest.request(channel(999), priority=Priority.PEOPLE)
+        assert len(server.asked) <= 5
+        await asyncio.gather(*scans)
+
+
+async def test_a_cancelled_turn_costs_nothing_but_itself(pool: Pool) -> None:
+    """Whoever gives up while the budget says wait leaves no one stuck."""
+    async with (
+        serve(say([])) as server,
+        Rest(token="t", url=server.url, budget=Budget(pool=pool, requests_per_second=20)) as rest,
+    ):
+        for ticks in range(0, 40, 4):
+            task = asyncio.create_task(rest.request(channel(2), priority=Priority.PEOPLE))
+            for _ in range(ticks):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        assert (await rest.request(channel(2))).body == []
+
+
+async def test_without_the_database_nothing_is_sent(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scans wait, then say so; nothing is ever sent unmetered."""
+    monkeypatch.setattr(pacing, "OUTAGE_PAUSE", 0.01)
+    monkeypatch.setattr(pacing, "DATABASE_PATIENCE", {Priority.PEOPLE: 0.02, Priority.SCAN: 0.05})
+    pool.terminate()
+    with capture_logs() as logs:
+        async with (
+            serve(say([])) as server,
+            Rest(token="t", url=server.url, budget=Budget(pool=pool)) as rest,
+        ):
+            for priority in Priority:
+                with pytest.raises(Unavailable, match="database can't be reached"):
+                    await rest.request(channel(1), priority=priority)
+    assert server.asked == []
+    assert {entry["event"] for entry in logs} == {"discord.budget_unreachable"}
+
+
+async def test_a_broken_connection_is_replaced(pool: Pool, database_url: str) -> None:
+    """When the server ends the budget's connection, the next request takes another one."""
+    budget = Budget(pool=pool, requests_per_second=1000)
+    assert (await budget.take(Priority.SCAN)).granted
+    admin = await asyncpg.connect(database_url)
+    await admin.execute(
+        "select pg_terminate_backend(pid, 5000) from pg_stat_activity "
+        "where datname = current_database() and pid <> pg_backend_pid()"
+    )
+    await admin.close()
+    with pytest.raises(BudgetUnreachable):
+        await budget.take(Priority.SCAN)
+    assert (await budget.take(Priority.SCAN)).granted
+    await budget.close()
+    await budget.close()
+
+
+async def test_a_silent_database_is_given_up_on(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row that is locked does not hold everything for ever; a cancelled taker leaves its connection clean."""
+    monkeypatch.setattr(budget_module, "PATIENCE", 0.1)
+    budget = Budget(pool=pool, requests_per_second=1000)
+    assert (await budget.take(Priority.PEOPLE)).granted
+    async with pool.acquire() as conn, conn.transaction():
+        await conn.execute("select * from budget for update")
+        with pytest.raises(BudgetUnreachable, match="TimeoutError"):
+            await budget.take(Priority.PEOPLE)
+        monkeypatch.setattr(budget_module, "PATIENCE", 10)
+        taking = asyncio.create_task(budget.take(Priority.PEOPLE))
+        await asyncio.sleep(0.01)
+        taking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await taking
+    assert (await budget.take(Priority.PEOPLE)).granted
+    await budget.close()
+
+
+async def test_closing_never_fails(pool: Pool) -> None:
+    """Giving back a connection that died meanwhile is no error."""
+    budget = Budget(pool=pool)
+    await budget.take(Priority.SCAN)
+    assert budget._held is not None
+    await budget._held.execute("begin")
+    async with pool.acquire() as conn:
+        await conn.execute("select pg_terminate_backend($1, 5000)", budget._held.get_server_pid())
+    await budget.close()
+    assert budget._held is None
