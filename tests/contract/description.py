@@ -189,8 +189,8 @@ def _readings(text: str) -> Iterator[Any]:
     yield [text]
     if re.fullmatch(r"-?\d{1,19}", text):
         yield int(text)
-    if text.lower() in {"true", "false"}:
-        yield text.lower() == "true"
+    if text.lower() in {"true", "false", "1", "0"}:
+        yield text.lower() in {"true", "1"}
 
 
 _SHAPES: Final = (

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.contract.description import Description, Exchange, shape
-from tests.contract.deviations import DEVIATIONS
+from tests.contract.deviations import AMENDMENTS, DEVIATIONS, Amendment, amended
 
 
 def kind(number: int, of: dict[str, Any]) -> dict[str, Any]:
@@ -190,8 +190,18 @@ def test_values_a_schema_may_tell_apart_have_not(one: Any, other: Any) -> None:
 
 
 def test_every_deviation_has_its_reason() -> None:
-    """The list is short, and no entry excuses everything."""
-    assert len(DEVIATIONS) <= 12
+    """The lists are short, and no entry excuses everything."""
+    assert len(DEVIATIONS) + len(AMENDMENTS) <= 20
     for deviation in DEVIATIONS:
         assert deviation.reason.endswith(".")
         assert not deviation.excuses("GET", "/users/@me", "answer: id: 5 is not of type 'string'")
+    for amendment in AMENDMENTS:
+        assert amendment.reason.endswith(".")
+
+
+def test_an_amendment_stands_in_for_what_is_there() -> None:
+    """And fails where there is nothing: then it is not needed any more."""
+    change = Amendment(place=("a", 1, "b"), instead=5, reason="r.")
+    assert amended({"a": [0, {"b": 4, "c": 3}]}, (change,)) == {"a": [0, {"b": 5, "c": 3}]}
+    with pytest.raises(KeyError):
+        amended({"a": [0, {"c": 3}]}, (change,))

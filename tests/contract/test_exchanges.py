@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from tests.contract.description import Description, Exchange
-from tests.contract.deviations import DEVIATIONS
+from tests.contract.deviations import AMENDMENTS, DEVIATIONS, amended
 
 MOST = 60
 """Problems shown at most."""
@@ -21,7 +21,7 @@ def description() -> Description:
     path = Path(os.environ.get("CLIPSAVER_TEST_OPENAPI", ""))
     if not path.is_file():
         pytest.skip("Discord's OpenAPI description is not here; CLIPSAVER_TEST_OPENAPI says where it is")
-    return Description(orjson.loads(path.read_bytes()))
+    return Description(amended(orjson.loads(path.read_bytes()), AMENDMENTS))
 
 
 def recorded() -> Iterator[Exchange]:
