@@ -11,14 +11,6 @@ from attrs import define, field
 
 
 @define
-class Shard:
-    """One gateway session's part: what Discord said will come, and what has come."""
-
-    expected: set[int] = field(factory=set)
-    """Guilds that READY announced and that were neither seen nor found unavailable yet."""
-
-
-@define
 class BotState:
     """Guilds present, expected and unavailable, and tags such as ``sync:guilds``."""
 
@@ -26,7 +18,8 @@ class BotState:
     """Guilds the bot is in and can read now, written to the database."""
     unavailable: set[int] = field(factory=set)
     """Guilds in an outage: still the bot's, not readable now."""
-    _shards: dict[int, Shard] = field(factory=dict)
+    _shards: dict[int, set[int]] = field(factory=dict)
+    """By session: the guilds that READY announced and that were neither seen nor found unavailable yet."""
     _tags: Counter[str] = field(factory=Counter)
 
     @contextmanager
@@ -48,16 +41,16 @@ class BotState:
     @property
     def expected(self) -> frozenset[int]:
         """Guilds that Discord announced and that have not come yet."""
-        return frozenset(guild_id for shard in self._shards.values() for guild_id in shard.expected)
+        return frozenset().union(*self._shards.values())
 
     @property
     def synchronised(self) -> bool:
         """Whether at least one session is ready and every guild it announced is in the database."""
-        return bool(self._shards) and not any(shard.expected for shard in self._shards.values())
+        return bool(self._shards) and not any(self._shards.values())
 
     def ready(self, shard_id: int, guild_ids: Iterable[int]) -> None:
         """Start a session over: these are the guilds that will come."""
-        self._shards[shard_id] = Shard(expected=set(guild_ids))
+        self._shards[shard_id] = set(guild_ids)
 
     def settle(self) -> frozenset[int]:
         """Stop waiting: what was announced and never came is in an outage; return those."""
@@ -96,5 +89,5 @@ class BotState:
         }
 
     def _no_longer_expected(self, guild_id: int) -> None:
-        for shard in self._shards.values():
-            shard.expected.discard(guild_id)
+        for expected in self._shards.values():
+            expected.discard(guild_id)
