@@ -121,6 +121,15 @@ async def test_faults_answer_in_place_of_the_truth(
     assert len((await client.get(path)).body) == 50
 
 
+async def test_an_error_can_hide_what_happened(client: Client, simulator: Simulator, path: str) -> None:
+    """The message is there, though the answer said otherwise: nonces are made for that."""
+    body = {"content": "once", "nonce": "7", "enforce_nonce": True}
+    simulator.faults.add("status", "POST /channels/*", count=1, status=502, takes_effect=True)
+    assert (await client.post(path, json=body)).status == 502
+    assert (await client.post(path, json=body)).status == 200
+    assert [one["content"] for one in (await client.get(path)).body].count("once") == 1
+
+
 async def test_a_fault_can_throttle_or_show_a_page(client: Client, simulator: Simulator, path: str) -> None:
     """A bare 429, and HTML with status 200."""
     simulator.faults.add("throttle", PAGE, count=1, variant="bare")

@@ -131,3 +131,17 @@ async def test_a_path_is_checked_too(client: Client) -> None:
     answer = await client.get("/guilds/abc")
     assert (400, 50035) == (answer.status, answer.code)
     assert "guild_id" in answer.body["errors"]
+
+
+async def test_a_direct_channel_is_opened_once(client: Client, guild: Guild, world: World) -> None:
+    """The same one every time; not with nobody, nor with oneself."""
+    first = (await client.post("/users/@me/channels", json={"recipient_id": str(guild.owner_id)})).body
+    again = (await client.post("/users/@me/channels", json={"recipient_id": guild.owner_id})).body
+    assert first == again
+    assert [str(guild.owner_id)] == [one["id"] for one in first["recipients"]]
+    sent = await client.post(f"/channels/{first['id']}/messages", json={"content": "hi"})
+    assert sent.status == 200
+    assert (await client.post(f"/channels/{first['id']}/typing")).status == 204
+    for wrong in (5, world.bot_id):
+        assert (await client.post("/users/@me/channels", json={"recipient_id": wrong})).code == 50033
+    assert (await client.post("/users/@me/channels", json={})).code == 50035

@@ -308,3 +308,14 @@ def test_two_weeks_are_two_weeks() -> None:
     from clipsaver.simulator.rest_messages import OLDEST_BULK  # noqa: PLC0415 - read once, here
 
     assert timedelta(weeks=2) == OLDEST_BULK
+
+
+async def test_typing_is_told(client: Client, world: World, clips: Channel) -> None:
+    """Where one may write."""
+    told: list[str] = []
+    world.listeners.append(lambda name, _payload, _guild: told.append(name))
+    assert (await client.post(f"/channels/{clips.id}/typing")).status == 204
+    assert told == ["TYPING_START"]
+    assert (await client.post(f"/channels/{named(world, 'Talk').id}/typing")).code == 50008
+    deny(world, clips, Permission.SEND_MESSAGES)
+    assert (await client.post(f"/channels/{clips.id}/typing")).code == 50013

@@ -68,7 +68,7 @@ class Exchange:
             await asyncio.sleep(fault.seconds)
             fault = None
         if not path.startswith("/api/"):
-            response = (None if fault is None else _instead(fault)) or await self._found(request, handler)
+            response = await self._done(request, handler, fault)
             return response if fault is None else await self._spoiled(request, response, fault)
         response = await self._answer(request, handler, template, fault)
         self._count(response)
@@ -98,7 +98,7 @@ class Exchange:
                 if verdict.retry_after is not None:
                     self.stats.throttled[verdict.scope] += 1
                     return self._dressed(answer(verdict.body, 429), headers)
-            response = (None if fault is None else _instead(fault)) or await self._found(request, handler)
+            response = await self._done(request, handler, fault)
         except Refused as refused:
             response = refusal(refused)
         return self._dressed(response, headers)
@@ -113,6 +113,14 @@ class Exchange:
         if WITHOUT_TOKEN.fullmatch(template) is None:
             raise Refused(401, 0, "401: Unauthorized")
         return request.remote or ""
+
+    async def _done(self, request: web.Request, handler: Handler, fault: Fault | None) -> web.StreamResponse:
+        """The handler's answer, or what a fault says in its place."""
+        instead = None if fault is None else _instead(fault)
+        if instead is None or (fault is not None and fault.takes_effect):
+            response = await self._found(request, handler)
+            return response if instead is None else instead
+        return instead
 
     async def _found(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """The handler's answer, or Discord's words where there is no such route."""

@@ -91,6 +91,8 @@ class Fault:
     status: int = 500
     seconds: float = 1.0
     variant: Variant = "bare"
+    takes_effect: bool = False
+    """Whether what was asked for happens all the same, though the answer is an error."""
     fields: frozenset[str] | None = None
     """For ``omit`` and ``null``: which fields, else a set of those a careful reader doesn't need."""
     share: float = 0.3

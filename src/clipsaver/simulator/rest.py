@@ -17,6 +17,9 @@ from clipsaver.simulator.answers import (
     query_number,
     refuse,
 )
+from clipsaver.simulator.entities import DM
+from clipsaver.simulator.interactions.bodies import read_body
+from clipsaver.simulator.interactions.forms import Form
 from clipsaver.simulator.permissions import Permission
 from clipsaver.simulator.world import World
 
@@ -39,6 +42,7 @@ class Rest:
             web.get("/gateway/bot", self.gateway_bot),
             web.get("/users/@me", self.me),
             web.get("/users/@me/guilds", self.my_guilds),
+            web.post("/users/@me/channels", self.direct_channel),
             web.get("/users/{user_id}", self.user),
             web.get("/applications/@me", self.application),
             web.get("/oauth2/applications/@me", self.application),
@@ -78,6 +82,21 @@ class Rest:
         ids = [one for one in ids if (before is None or one < before) and (after is None or one > after)]
         ids = ids[-limit:] if before is not None and after is None else ids[:limit]
         return answer([self._partial_guild(one, request) for one in ids])
+
+    async def direct_channel(self, request: web.Request) -> web.Response:
+        """Discord: Create DM; the one that is there already, if there is."""
+        form = Form()
+        body = form.mapping((), read_body(request.headers.get("Content-Type", ""), await request.read()).json) or {}
+        text = str(body.get("recipient_id", ""))
+        if not text.isdecimal():
+            form.add(("recipient_id",), "NUMBER_TYPE_COERCE", f'Value "{text}" is not snowflake.')
+        form.check()
+        both = {int(text), request[USER]}
+        if int(text) not in self.world.users or len(both) == 1:
+            refuse(400, 50033, "Invalid Recipient(s)")
+        direct = (one for one in self.world.channels.values() if one.type == DM and set(one.recipients) == both)
+        channel = next(direct, None) or self.world.create_channel(None, kind=DM, recipients=sorted(both))
+        return answer(self.world.channel_payload(channel.id))
 
     async def application(self, request: web.Request) -> web.Response:
         """Discord: Get Current Application."""

@@ -44,6 +44,7 @@ class Messages:
         return [
             web.post("/channels/{channel_id}/messages", self.create),
             web.post("/channels/{channel_id}/messages/bulk-delete", self.bulk_delete),
+            web.post("/channels/{channel_id}/typing", self.typing),
             web.patch(one, self.edit),
             web.delete(one, self.delete),
         ]
@@ -60,6 +61,7 @@ class Messages:
         else:
             draft = read_message(body.json, body.files)
         self._may_send(request[USER], channel, draft, body)
+        self._open(request[USER], channel)
         nonce = read_nonce(body.json)
         if known := self._repeated(request[USER], channel.id, nonce, body.json):
             return answer(payloads.message_payload(known, self.world.links, self.world.user))
@@ -67,6 +69,18 @@ class Messages:
         message = self._send(request[USER], channel, draft, body, more | {"nonce": nonce})
         self._remember(request[USER], channel.id, nonce, message.id)
         return answer(self.world.payload_of(message))
+
+    async def typing(self, request: web.Request) -> web.Response:
+        """Discord: Trigger Typing Indicator."""
+        channel = channel_of(self.world, request)
+        if channel.id not in self.world.histories:
+            refuse(400, 50008, "Cannot send messages in a non-text channel")
+        draft = Draft(content="", embeds=None, components=None, attachments=None, flags=0)
+        self._may_send(request[USER], channel, draft, Body(json=None))
+        told = {"user_id": str(request[USER]), "timestamp": int(self.world.clock()), "channel_id": str(channel.id)}
+        guild = {} if channel.guild_id is None else {"guild_id": str(channel.guild_id)}
+        self.world.emit("TYPING_START", told | guild, channel.guild_id)
+        return nothing()
 
     async def edit(self, request: web.Request) -> web.Response:
         """Discord: Edit Message."""
@@ -141,6 +155,9 @@ class Messages:
         wanted |= Permission.SEND_TTS_MESSAGES if draft.tts else 0
         if not self.world.can(user_id, channel.id, wanted):
             refuse(403, 50013, "Missing Permissions")
+
+    def _open(self, user_id: int, channel: Channel) -> None:
+        """Sending opens an archived thread, unless it is locked."""
         if channel.thread is None or not channel.thread.archived:
             return
         if channel.thread.locked and not self.world.can(user_id, channel.id, Permission.MANAGE_THREADS):
