@@ -1,5 +1,6 @@
 """Keeping pages, against real PostgreSQL and a model made of plain sets."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from clipsaver.clips.finding import read_page
 from clipsaver.clips.model import Batch, StaleRules
 from clipsaver.clips.rules import Rules
 from clipsaver.clips.service import Clips, Kept
-from clipsaver.postgres.pool import Connection, Pool
+from clipsaver.postgres.pool import Connection, Pool, in_transaction
 from clipsaver.postgres.ranges import IdRange
 from tests.clips.build import CHANNEL, OWN, attachment, message, rules
 
@@ -297,6 +298,26 @@ async def test_a_page_without_clips_costs_one_statement(pool: Pool) -> None:
         assert counting.trips == 1
         await keep(counting, page(message(5, attachment(7))), covers=(IdRange(0, 10),))
         assert counting.trips == 1 + 4
+
+
+async def test_overlapping_pages_kept_at_the_same_moment(pool: Pool) -> None:
+    """Workers in each other's way wait, or try again: each clip is new once, each message counted once."""
+    payloads = [message(100 + at, attachment(1_000 + at), author={"id": str(at % 7 + 1)}) for at in range(60)]
+
+    async def kept(start: int) -> Kept:
+        batch = page(*reversed(payloads[start : start + 20]))
+        covers = (IdRange(100 + start, 120 + start),)
+        return await in_transaction(pool, lambda conn: keep(conn, batch, covers=covers))
+
+    async with pool.acquire() as conn:
+        await add_channel(conn)
+    all_kept = await asyncio.gather(*(kept(start) for start in range(0, 41, 4)))
+    assert sum(one.clips_new for one in all_kept) == 60
+    assert sum(one.messages_new for one in all_kept) == 60
+    async with pool.acquire() as conn:
+        coverage = await get_coverage(conn, CHANNEL)
+        assert coverage is not None
+        assert (coverage.covered, coverage.message_count) == ((IdRange(100, 160),), 60)
 
 
 CHANNEL_MESSAGES = [
