@@ -152,6 +152,12 @@ def test_typing_anything_gives_a_value_or_a_sentence(key: str, text: str) -> Non
         assert read(key, value) == value
 
 
+def test_a_whole_number_is_shown_without_a_fraction() -> None:
+    """However it came to have one."""
+    assert display("max_file_size_mb", 100.0) == "100"
+    assert display("max_file_size_mb", 0.5) == "0.5"
+
+
 def test_every_setting_says_what_it_takes_and_means() -> None:
     """In words that fit into one of Discord's choices beside the key."""
     for key, setting in SETTINGS.items():
