@@ -597,6 +597,30 @@ async def test_the_whole_member_list_needs_its_intent(line: Line, world: World) 
     assert len((await shard.until("GUILD_MEMBERS_CHUNK"))["d"]["members"]) == 1
 
 
+async def test_whole_member_lists_are_limited(line: Line, world: World, clock: Clock) -> None:
+    """Once in thirty seconds for each guild; too soon again the client is told how long to wait."""
+    shard = await line.connect()
+    await shard.identify(world.token)
+    guild = str(next(iter(world.guilds)))
+    asking = {"guild_id": guild, "query": "", "limit": 0, "nonce": "n"}
+    await shard.send(8, asking)
+    await shard.until("GUILD_MEMBERS_CHUNK")
+    clock.now += 10
+    await shard.send(8, asking)
+    told = (await shard.until("RATE_LIMITED"))["d"]
+    assert told == {"opcode": 8, "retry_after": 20.0, "meta": {"guild_id": guild, "nonce": "n"}}
+    clock.now += 20
+    await shard.send(8, asking)
+    await shard.until("GUILD_MEMBERS_CHUNK")
+
+
+async def test_a_client_can_be_turned_away(line: Line, gateway: Gateway) -> None:
+    """Discord: Reconnect may come in place of Hello."""
+    gateway.turned_away = 1
+    assert (await (await line.connect(hello=False)).receive())["op"] == 7
+    assert (await (await line.connect(hello=False)).receive())["op"] == 10
+
+
 async def test_other_requests_are_served(line: Line, world: World) -> None:
     """Presence and voice are taken; sounds and channel information are answered."""
     shard = await line.connect()

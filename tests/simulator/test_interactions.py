@@ -374,7 +374,10 @@ FIELD = {"type": 4, "custom_id": "words", "style": 1}
         ([label(FIELD, label="l" * 46)], {"components.0.label": ["BASE_TYPE_BAD_LENGTH"]}),
         ([row(FIELD)], {"components.0.components.0.label": ["BASE_TYPE_REQUIRED"]}),
         ([row(FIELD | {"label": "ok"})], {}),
-        ([label({"type": 21, "custom_id": "r", "required": False, "options": []})], {}),
+        (
+            [label({"type": 21, "custom_id": "r", "options": [{"label": "a", "value": "a"}]})],
+            {"components.0.component.options": ["BASE_TYPE_BAD_LENGTH"]},
+        ),
         ([label({"type": 3, "custom_id": "s", "options": [{"label": "a", "value": "a"}]})], {}),
     ],
 )
@@ -391,7 +394,7 @@ async def test_files_come_as_multipart(desk: Desk, app: App) -> None:
     """``payload_json`` and ``files[n]``; the partial attachment describes the file."""
     asked = desk.begin()
     form = aiohttp.FormData()
-    data = {"content": "see", "attachments": [{"id": 0, "description": "a clip"}]}
+    data = {"content": "see", "attachments": [{"id": "0", "description": "a clip"}]}
     form.add_field("payload_json", orjson.dumps({"type": 4, "data": data}).decode(), content_type="application/json")
     form.add_field("files[0]", b"\x00\r\n\xff", filename="clip.mp4", content_type="video/mp4")
     path = f"/interactions/{asked.payload['id']}/{asked.payload['token']}/callback"

@@ -17,7 +17,7 @@ from tests.simulator.conftest import named
 from tests.simulator.test_commands import command, option
 from tests.simulator.test_interactions import BUTTON, row, text
 
-MANAGE_GUILD = str(int(Permission.MANAGE_GUILD))
+MANAGE_GUILD = int(Permission.MANAGE_GUILD)
 SCAN = command(
     default_member_permissions=MANAGE_GUILD,
     contexts=[0],
@@ -164,7 +164,7 @@ async def test_every_kind_of_option(app: App, moderator: Person, guild: Guild, c
 
 async def test_default_permissions_decide(app: App, member: Person, moderator: Person, clips: Channel) -> None:
     """A plain member is refused, a moderator and an administrator are not; with "0" administrators alone pass."""
-    await app.register(SCAN, command(name="closed", default_member_permissions="0"))
+    await app.register(SCAN, command(name="closed", default_member_permissions=0))
     world = app.client.simulator.world
     with pytest.raises(PersonRefused, match="not for members"):
         await member.run("/scan start", in_channel=clips)
@@ -434,6 +434,7 @@ FORM = {
         {"type": 18, "label": "Who", "component": {"type": 5, "custom_id": "who", "required": False}},
     ],
 }
+AB = [{"label": "A", "value": "a"}, {"label": "B", "value": "b"}]
 OTHER_FORM = {
     "custom_id": "form",
     "title": "Form",
@@ -442,7 +443,7 @@ OTHER_FORM = {
         {
             "type": 18,
             "label": "One",
-            "component": {"type": 21, "custom_id": "one", "required": False, "options": [{"label": "A", "value": "a"}]},
+            "component": {"type": 21, "custom_id": "one", "required": False, "options": AB},
         },
         {
             "type": 18,

@@ -66,6 +66,8 @@ class Connection:
     clock: Callable[[], float]
     heartbeat_interval: int
     """Milliseconds."""
+    welcome: bool = True
+    """Whether it is greeted; else the client is asked to come back (op 7 in place of Hello)."""
     stream: bool = False
     """Whether the transport is compressed (zlib-stream)."""
     packets: bool = False
@@ -112,7 +114,10 @@ class Connection:
 
     async def run(self, received: Callable[[int, Any], None]) -> None:
         """Greet, then hand every frame to ``received`` until either side ends it."""
-        self.send(HELLO, {"heartbeat_interval": self.heartbeat_interval})
+        if self.welcome:
+            self.send(HELLO, {"heartbeat_interval": self.heartbeat_interval})
+        else:
+            self.send(RECONNECT)
         writer = asyncio.create_task(self._write_all())
         reader = asyncio.create_task(self._read_all(received))
         try:

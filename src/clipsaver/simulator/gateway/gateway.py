@@ -47,6 +47,8 @@ class Gateway:
     """Events kept for a resume, for sessions to come."""
     delay: float = 0.0
     """Seconds each frame is held back."""
+    turned_away: int = 0
+    """How many of the next connections get op 7 in place of Hello."""
     starts: Starts = field()
     sessions: dict[str, Session] = field(factory=dict, init=False)
     connections: list[Connection] = field(factory=list, init=False)
@@ -81,9 +83,11 @@ class Gateway:
             url=f"ws://{request.host}{request.path}",
             clock=self._now,
             heartbeat_interval=self.heartbeat_interval,
+            welcome=self.turned_away <= 0,
             stream="compress" in query,
             delay=lambda: self.delay,
         )
+        self.turned_away = max(self.turned_away - 1, 0)
         self.connections.append(connection)
         try:
             await connection.run(partial(self._received, connection))

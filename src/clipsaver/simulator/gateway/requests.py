@@ -15,6 +15,8 @@ REQUEST_SOUNDBOARD_SOUNDS: Final = 31
 REQUEST_CHANNEL_INFO: Final = 43
 CHUNK: Final = 1000
 MOST_FOUND: Final = 100
+LIST_SECONDS: Final = 30.0
+"""A guild's whole member list may be asked for once in so many seconds."""
 LONGEST_NONCE: Final = 32
 STATUSES: Final = frozenset({"online", "dnd", "idle", "invisible", "offline"})
 
@@ -70,7 +72,7 @@ def _members(world: World, session: Session, data: Mapping[str, Any]) -> None:
         found = [one for one in wanted if one in guild.members]
         not_found = [str(one) for one in wanted if one not in guild.members]
     elif query == "" and limit == 0:
-        if not session.intents & bits.GUILD_MEMBERS:
+        if not session.intents & bits.GUILD_MEMBERS or _limited(world, session, guild_id, data.get("nonce")):
             return
         found = list(guild.members)
     else:
@@ -85,3 +87,15 @@ def _members(world: World, session: Session, data: Mapping[str, Any]) -> None:
         members = [world.member_payload(guild_id, one) for one in chunk]
         place = {"guild_id": str(guild_id), "members": members, "chunk_index": index, "chunk_count": len(chunks)}
         session.dispatch("GUILD_MEMBERS_CHUNK", place | more)
+
+
+def _limited(world: World, session: Session, guild_id: int, nonce: Any) -> bool:
+    """Whether a whole member list is asked for too soon again; the client is told (RATE_LIMITED)."""
+    now = world.clock()
+    wait = session.listed.get(guild_id, now - LIST_SECONDS) + LIST_SECONDS - now
+    if wait <= 0:
+        session.listed[guild_id] = now
+        return False
+    meta = {"guild_id": str(guild_id)} | ({"nonce": nonce} if isinstance(nonce, str) else {})
+    session.dispatch("RATE_LIMITED", {"opcode": REQUEST_GUILD_MEMBERS, "retry_after": wait, "meta": meta})
+    return True

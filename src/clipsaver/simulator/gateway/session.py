@@ -27,6 +27,8 @@ class Session:
     connection: "Connection | None" = None
     left_at: float | None = None
     """When the connection was lost; None while there is one."""
+    listed: dict[int, float] = field(factory=dict)
+    """Guilds whose whole member list was asked for, and when."""
     kept: deque[dict[str, Any]] = field(factory=lambda: deque(maxlen=1000))
     """The last events, for a resume."""
 

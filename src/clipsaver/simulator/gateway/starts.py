@@ -7,7 +7,6 @@ from typing import Final
 from attrs import define, field
 
 DAY: Final = 86_400.0
-WINDOW: Final = 5.0
 
 
 @define(kw_only=True)
@@ -19,6 +18,8 @@ class Starts:
     """Identifies a day."""
     max_concurrency: int = 1
     """Identifies in five seconds, one for each ``shard_id % max_concurrency``."""
+    window: float = 5.0
+    """Seconds between two identifies of one key; 0 lets a test restart a bot at once."""
     _day: deque[float] = field(factory=deque, init=False)
     _last: dict[int, float] = field(factory=dict, init=False)
 
@@ -29,14 +30,10 @@ class Starts:
         key = shard_id % self.max_concurrency
         before = self._last.get(key)
         self._day.append(now)
-        if before is not None and 0 <= now - before < WINDOW:
+        if before is not None and 0 <= now - before < self.window:
             return False
         self._last[key] = now
         return True
-
-    def forgive(self) -> None:
-        """Let the next identifies come as if five seconds had passed."""
-        self._last.clear()
 
     @property
     def remaining(self) -> int:

@@ -26,7 +26,6 @@ class CommandRoutes:
         guild = application + "/guilds/{guild_id}/commands"
         routes = [
             web.get(guild + "/permissions", self.all_permissions),
-            web.put(guild + "/permissions", self.refuse_permissions),
             web.get(guild + "/{command_id}/permissions", self.permissions),
             web.put(guild + "/{command_id}/permissions", self.refuse_permissions),
         ]

@@ -23,7 +23,7 @@ def read_embeds(form: Form, path: Path, value: Any) -> list[dict[str, Any]]:
         if not any(embed.get(key) for key in VISIBLE):
             form.required((*where, "description"))
         total += _check_texts(form, where, embed)
-        records.append({key: item for key, item in embed.items() if item is not None} | {"type": "rich"})
+        records.append(_kept(embed))
     if total > MOST_CHARACTERS:
         form.add(path, "MAX_EMBED_SIZE_EXCEEDED", f"Embed size exceeds maximum size of {MOST_CHARACTERS}")
     return records
@@ -46,3 +46,12 @@ def _check_texts(form: Form, path: Path, embed: Mapping[str, Any]) -> int:
             texts.append(form.text((*where, key), field.get(key), least=1, most=most, required=True, strip=True))
     form.integer((*path, "color"), embed.get("color"), least=0, most=0xFFFFFF)
     return sum(len(text.strip()) for text in texts if text)
+
+
+def _kept(embed: Mapping[str, Any]) -> dict[str, Any]:
+    """An embed as it is answered: always rich, its fields saying whether they are inline."""
+    record = {key: item for key, item in embed.items() if item is not None} | {"type": "rich"}
+    if record.get("fields"):
+        known = [one for one in record["fields"] if isinstance(one, dict)]
+        record["fields"] = [{**one, "inline": one.get("inline") is True} for one in known]
+    return record

@@ -5,11 +5,13 @@ from typing import Any, Final
 
 from clipsaver.simulator.interactions.components import ACTION_ROW, SELECTS, TEXT_DISPLAY, TEXT_INPUT, read_custom_id
 from clipsaver.simulator.interactions.forms import Form, Path
-from clipsaver.simulator.interactions.selects import read_select
+from clipsaver.simulator.interactions.selects import read_select, read_select_options
 
 LABEL: Final = 18
 FILE_UPLOAD, RADIO_GROUP, CHECKBOX_GROUP, CHECKBOX = 19, 21, 22, 23
 IN_LABEL: Final = (TEXT_INPUT, *SELECTS, FILE_UPLOAD, RADIO_GROUP, CHECKBOX_GROUP, CHECKBOX)
+CHOICES: Final = {RADIO_GROUP: (2, 10), CHECKBOX_GROUP: (1, 10)}
+"""How many options a group has."""
 MOST_COMPONENTS: Final = 5
 LONGEST_VALUE: Final = 4000
 
@@ -56,12 +58,14 @@ def _input(form: Form, path: Path, value: Any, used: set[str], allowed: tuple[in
     if kind is None:
         return {}
     required = body.get("required") is None or form.boolean((*path, "required"), body["required"])
-    record = {"type": kind, "custom_id": read_custom_id(form, path, body, used), "required": required}
+    record: dict[str, Any] = {"type": kind, "custom_id": read_custom_id(form, path, body, used), "required": required}
     if kind == TEXT_INPUT:
         return record | _text_input(form, path, body)
     if kind in SELECTS:
         return record | read_select(form, path, body, kind)
-    return record | {key: body[key] for key in ("options", "min_values", "max_values", "default") if key in body}
+    if kind in CHOICES:
+        record["options"] = read_select_options(form, (*path, "options"), body.get("options"), *CHOICES[kind])
+    return record | {key: body[key] for key in ("min_values", "max_values", "default") if key in body}
 
 
 def _text_input(form: Form, path: Path, body: Mapping[str, Any]) -> dict[str, Any]:

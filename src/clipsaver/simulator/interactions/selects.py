@@ -23,7 +23,7 @@ def read_select(form: Form, path: Path, body: Mapping[str, Any], kind: int) -> d
     record |= {"placeholder": placeholder} if placeholder else {}
     record |= {"disabled": True} if form.boolean((*path, "disabled"), body.get("disabled")) else {}
     if kind == STRING_SELECT:
-        return record | {"options": _options(form, (*path, "options"), body.get("options"))}
+        return record | {"options": read_select_options(form, (*path, "options"), body.get("options"))}
     if kind == CHANNEL_SELECT and body.get("channel_types"):
         types = form.items((*path, "channel_types"), body["channel_types"], most=len(CHANNEL_TYPES))
         record["channel_types"] = [
@@ -34,10 +34,13 @@ def read_select(form: Form, path: Path, body: Mapping[str, Any], kind: int) -> d
     return record
 
 
-def _options(form: Form, path: Path, value: Any) -> list[dict[str, Any]]:
+def read_select_options(
+    form: Form, path: Path, value: Any, least: int = 1, most: int = MOST_VALUES
+) -> list[dict[str, Any]]:
+    """The options of a select menu, or of a group of a modal, checked."""
     records: list[dict[str, Any]] = []
     values: set[Any] = set()
-    for index, one in enumerate(form.items(path, value, least=1, most=MOST_VALUES)):
+    for index, one in enumerate(form.items(path, value, least=least, most=most)):
         where = (*path, index)
         option = form.mapping(where, one) or {}
         record: dict[str, Any] = {

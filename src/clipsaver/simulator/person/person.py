@@ -10,6 +10,7 @@ from clipsaver.simulator.interactions import option_forms as kinds
 from clipsaver.simulator.interactions.commands import Record
 from clipsaver.simulator.interactions.interaction import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL, Interaction
 from clipsaver.simulator.interactions.interactions import Interactions
+from clipsaver.simulator.interactions.mailbox import mentions
 from clipsaver.simulator.permissions import Permission
 from clipsaver.simulator.person.choosing import Choosing
 from clipsaver.simulator.person.forms import fill_form, select_values
@@ -223,8 +224,10 @@ class Person:
         if not self._world.can(self.user_id, place.channel_id, wanted):
             raise PersonRefused("You can't send that here.")
         attachments = [self._world.make_attachment(place.channel_id, name, data=data) for name, data in files]
+        told = mentions(self._world, content, None)
+        told["mention_everyone"] &= self._world.can(self.user_id, place.channel_id, Permission.MENTION_EVERYONE)
         message = self._world.send_message(
-            place.channel_id, self.user_id, content=content, attachments=attachments, **more
+            place.channel_id, self.user_id, content=content, attachments=attachments, **(told | more)
         )
         return Shown.of(self._world, message)
 
