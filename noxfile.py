@@ -87,7 +87,7 @@ def tests(session: nox.Session) -> None:
     session.run(
         "pytest",
         *("--ignore=tests/contract", "--ignore=tests/schema", "--ignore=tests/wheel"),
-        *("--numprocesses=2", "--cov", "--cov-report=term-missing:skip-covered"),
+        *("--numprocesses=auto", "--maxprocesses=4", "--cov", "--cov-report=term-missing:skip-covered"),
         *session.posargs,
         env={"CLIPSAVER_EXCHANGES": str(exchanges), "COVERAGE_FILE": str(_cache(session, "coverage") / "data")},
     )
