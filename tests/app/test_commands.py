@@ -51,9 +51,9 @@ async def begun(bot: hikari.GatewayBot, **options: Any) -> Commands:
 async def test_registration(bot: hikari.GatewayBot, discord: Simulator) -> None:
     """Every command is for servers only, and for members who manage theirs."""
     commands = await begun(bot)
-    assert not commands.registered
+    before = commands.registered
     await commands.register()
-    assert commands.registered
+    assert (before, commands.registered) == (False, True)
     found = registered(discord)
     assert {"scan", "read", "channel", "settings"} == set(found)
     assert all(record["default_member_permissions"] == MANAGE_SERVER for record in found.values())

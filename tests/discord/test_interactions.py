@@ -118,6 +118,7 @@ async def test_lost(failure: BaseException) -> None:
     "failure",
     [
         refusal(hikari.BadRequestError, 40060),
+        hikari.HTTPError("Expected JSON"),
         AssertionError(),
         ValueError("no JSON"),
         KeyError("id"),
@@ -136,6 +137,15 @@ async def test_other_refusals_are_errors() -> None:
     """Whatever else Discord refuses is for whoever asked to handle."""
     talk, _ = talk_with(refusal(hikari.BadRequestError, 50035))
     with pytest.raises(hikari.BadRequestError):
+        await talk.answer(REPLY)
+
+
+async def test_a_connection_that_failed_is_an_error() -> None:
+    """An answer that may not have arrived is no answer."""
+    failure = hikari.HTTPError("no connection")
+    failure.__cause__ = OSError()
+    talk, _ = talk_with(failure)
+    with pytest.raises(hikari.HTTPError):
         await talk.answer(REPLY)
 
 

@@ -11,10 +11,11 @@ import lightbulb
 import pytest
 import structlog
 
-from clipsaver.discord.interactions import InteractionLost
+from clipsaver.discord.interactions import InteractionLost, Talk
 from clipsaver.discord.refusals import Unavailable
 from clipsaver.extensions import failures
 from clipsaver.scans.service import Scans
+from clipsaver.words import failures as words
 from tests.extensions.play import Play
 from tests.extensions.test_buttons import press, shown_run
 
@@ -101,7 +102,7 @@ async def test_an_odd_failure_has_a_cause() -> None:
     async def answer(_: Any, reply: Any) -> None:
         told.append(reply.content)
 
-    with patch.object(failures.Talk, "answer", answer):
+    with patch.object(Talk, "answer", answer):
         failure: Any = SimpleNamespace(causes=(), context=Context())
         assert await failures.failed(failure)
     assert "Something went wrong" in told[0]
@@ -134,7 +135,7 @@ def test_lightbulbs_own_errors(cause: Exception, expected: str | None) -> None:
 
 def test_options_that_cannot_be_converted() -> None:
     """An option is named when its value can't be used."""
-    option = lightbulb.commands.options.OptionData(type=hikari.OptionType.STRING, name="since", description="x")
+    option: Any = lightbulb.commands.options.OptionData(type=hikari.OptionType.STRING, name="since", description="x")
     failure = lightbulb.exceptions.ConversionFailedException(option, "?")
     assert "`since`" in failures._explain(failure, "scan start").content
 
@@ -147,4 +148,4 @@ async def test_answers_that_do_not_arrive(failure: Exception) -> None:
         async def answer(self, _: Any) -> None:
             raise failure
 
-    await failures._tell(Silent(), failures.words.went_wrong("x"), "scan start")  # type: ignore[arg-type]  # a stub
+    await failures._tell(Silent(), words.went_wrong("x"), "scan start")  # type: ignore[arg-type]  # a stub

@@ -65,3 +65,15 @@ async def test_suggested_values(play: Play) -> None:
     choices = await play.moderator.autocomplete("/settings set", "value", "", in_channel=lobby, key="scan_mode")
     assert ["backward", "forward"] == [choice.value for choice in choices]
     assert [] == await play.moderator.autocomplete("/settings set", "value", "", in_channel=lobby)
+
+
+async def test_what_holds_is_suggested(play: Play) -> None:
+    """The value that holds is among the suggestions, for those who may see it."""
+    lobby = play.stage.lobby
+    await play.ask("/settings set", key="max_file_size_mb", value="7")
+    line, values = "/settings set", {"key": "max_file_size_mb"}
+    moderators = await play.moderator.autocomplete(line, "value", "", in_channel=lobby, **values)
+    assert moderators[0].value == "7"
+    play.let_everyone_use_commands()
+    members = await play.member.autocomplete(line, "value", "", in_channel=lobby, **values)
+    assert "7" not in [choice.value for choice in members]

@@ -66,7 +66,7 @@ def channel_option(
     return lightbulb.channel("channel", description, default=None, channel_types=list(types))
 
 
-def here_of(interaction: Answerable) -> Here:
+def here_of(interaction: Answerable | hikari.AutocompleteInteraction) -> Here:
     """Return who asks and where; NotAllowed outside of servers."""
     member = interaction.member
     if interaction.guild_id is None or member is None:
@@ -192,6 +192,11 @@ async def _arrives(call: Awaitable[object]) -> None:
         if error.code in GONE or isinstance(error, hikari.NotFoundError):
             raise InteractionLost from error
         raise
+    except hikari.HTTPError as error:
+        # Without a cause, hikari complains of the form of a success.
+        if isinstance(error, hikari.HTTPResponseError) or error.__cause__ is not None:
+            raise
+        log.debug("interaction.echo_unreadable", exc_info=True)
     except (AssertionError, LookupError, TypeError, ValueError, aiohttp.ClientPayloadError):
         log.debug("interaction.echo_unreadable", exc_info=True)
 

@@ -33,7 +33,7 @@ class On(lightbulb.SlashCommand, name="on", description="Read a channel"):
         except NotThere:
             # Discord knows it and the database doesn't: an archived thread, or a channel made a moment ago.
             found = await access.of_bot(place.channel_id, priority=Priority.PEOPLE)
-            await channels.changed([found.channel])
+            await channels.changed([known for known in (found.parent, found.channel) if known is not None])
             known = await channels.set_reading(here.guild_id, place.channel_id, on=True, by=here.user_id)
         await talk.answer(words.switched(known))
 

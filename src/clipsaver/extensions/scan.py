@@ -99,7 +99,7 @@ async def _require_suitable(channels: Channels, access: Access, here: Here, plac
     except NotThere:
         # Discord knows it and the database doesn't: an archived thread, or a channel made a moment ago.
         found = await access.of_bot(place.channel_id, priority=Priority.PEOPLE)
-        await channels.changed([found.channel])
+        await channels.changed([known for known in (found.parent, found.channel) if known is not None])
         known = await channels.get(here.guild_id, place.channel_id)
     restricted = known.is_nsfw
     if known.is_thread and known.parent_id is not None:

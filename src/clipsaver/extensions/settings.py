@@ -4,9 +4,9 @@ import lightbulb
 
 from clipsaver.channels.service import Channels
 from clipsaver.discord.here import Here, Place
-from clipsaver.discord.interactions import READ_CHANNELS, arrive, channel_option, moderators_group, suggest
+from clipsaver.discord.interactions import READ_CHANNELS, arrive, channel_option, here_of, moderators_group, suggest
 from clipsaver.guilds.service import Guilds
-from clipsaver.guilds.settings import suggest_keys, suggestions
+from clipsaver.guilds.settings import SETTINGS, suggest_keys, suggestions
 from clipsaver.words import access as rules
 from clipsaver.words import settings as words
 
@@ -22,10 +22,15 @@ async def suggest_key(ctx: lightbulb.AutocompleteContext[str]) -> None:
     await suggest(ctx, words.key_choices(suggest_keys(str(ctx.focused.value))))
 
 
-async def suggest_value(ctx: lightbulb.AutocompleteContext[str]) -> None:
-    """Offer values for the setting that was chosen."""
-    key = ctx.get_option("key")
-    values = suggestions("" if key is None else str(key.value), str(ctx.focused.value))
+async def suggest_value(ctx: lightbulb.AutocompleteContext[str], guilds: Guilds = lightbulb.di.INJECTED) -> None:
+    """Offer values for the setting that was chosen, what it is now among them."""
+    option = ctx.get_option("key")
+    key = "" if option is None else str(option.value).strip().lower()
+    here = here_of(ctx.interaction)
+    current = None
+    if key in SETTINGS and rules.is_moderator(here):
+        current = (await guilds.view(here.guild_id)).values[key].value
+    values = suggestions(key, str(ctx.focused.value), current)
     await suggest(ctx, {value: value for value in values})
 
 

@@ -10,6 +10,11 @@ MODERATOR = Permission.MANAGE_GUILD
 THREAD_TYPES = frozenset({10, 11, 12})
 
 
+def is_moderator(here: Here) -> bool:
+    """Whether the member manages the server."""
+    return not missing(here.place.permissions, MODERATOR)
+
+
 def require_moderator(here: Here) -> None:
     """Refuse a member who doesn't manage the server: who may use a command can be changed on Discord."""
     if lacking := missing(here.place.permissions, MODERATOR):
