@@ -15,7 +15,10 @@ from tests.discord.servers import by_path, say, serve
 )
 async def test_what_the_bot_was_given(flags: Any, allowed: bool | None) -> None:  # noqa: FBT001 - a parameter
     """The application's flags tell whether messages come with their content; without them nobody knows."""
-    known = {"/applications/@me": say({"id": "4", "flags": flags}), "/users/@me": say({"id": "9", "username": "cs"})}
+    known = {
+        "/applications/@me": say({"id": "4", "flags": flags, "bot": {"id": "9"}}),
+        "/users/@me": say({"id": "9", "username": "cs"}),
+    }
     async with serve(by_path(known)) as server, Rest(token="t", url=server.url) as rest:
         found = await describe(rest)
     assert found == Application(id=4, bot_id=9, name="cs", flags=flags if isinstance(flags, int) else None)
@@ -27,6 +30,7 @@ async def test_flags_may_be_left_out() -> None:
     known = {"/applications/@me": say({"id": "4"}), "/users/@me": say({"id": "9"})}
     async with serve(by_path(known)) as server, Rest(token="t", url=server.url) as rest:
         assert (await describe(rest)).may_read_content is None
+    assert Application(id=4, bot_id=9).name == ""
     async with serve(say([])) as server, Rest(token="t", url=server.url, pause=0.001) as rest:
         with pytest.raises(Unavailable):
             await describe(rest)

@@ -8,8 +8,10 @@ from collections.abc import Callable
 import pytest
 from aiohttp import web
 
+from clipsaver.discord.budget import Budget, Turn
 from clipsaver.discord.history import History
-from clipsaver.discord.rest import Rest
+from clipsaver.discord.pacing import Pacer
+from clipsaver.discord.rest import Priority, Rest, Route
 from tests.discord.buckets import STYLES, Limiter
 from tests.discord.servers import Pages, serve
 
@@ -49,3 +51,67 @@ async def test_channels_reach_their_ceiling_side_by_side(style: str) -> None:
         spent = time.monotonic() - began
         assert not rest.stats.throttled
     assert spent < 4 * WINDOW * 1.5
+
+
+async def test_a_turn_that_is_due_later_can_be_given_up() -> None:
+    """Cancelled between its grant and its moment, it leaves the bucket to the next."""
+
+    class Ahead(Budget):
+        async def take(self, priority: Priority) -> Turn:
+            """Grant everything, people's a minute ahead."""
+            return Turn(granted=True, seconds=60.0 if priority is Priority.PEOPLE else 0.0)
+
+        async def close(self) -> None:
+            """Nothing is held."""
+
+    pacer = Pacer(budget=Ahead(pool=None))  # type: ignore[arg-type]
+    running = asyncio.create_task(pacer.run())
+    route = Route("GET", "/x")
+
+    async def wait() -> None:
+        async with pacer.turn(route, Priority.PEOPLE):
+            raise AssertionError
+
+    task = asyncio.create_task(wait())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    (bucket,) = pacer._buckets.values()
+    assert bucket.in_flight == 1
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    async with pacer.turn(route, Priority.SCAN) as sending:
+        sending.lost()
+    assert bucket.in_flight == 0
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_turn_that_nobody_wants_any_more_is_let_go() -> None:
+    """Whoever gives up while the budget is asked costs one turn, and nobody else waits for it."""
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    class Slow(Budget):
+        async def take(self, _: Priority) -> Turn:
+            """Grant when told to."""
+            asked.set()
+            await answer.wait()
+            return Turn(granted=True, seconds=0.0)
+
+    pacer = Pacer(budget=Slow(pool=None))  # type: ignore[arg-type]
+    running = asyncio.create_task(pacer.run())
+    route = Route("GET", "/x")
+
+    async def wait() -> None:
+        async with pacer.turn(route, Priority.SCAN):
+            pass
+
+    first = asyncio.create_task(wait())
+    await asked.wait()
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    answer.set()
+    await wait()
+    (bucket,) = pacer._buckets.values()
+    assert bucket.in_flight == 0
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

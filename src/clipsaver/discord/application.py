@@ -1,12 +1,11 @@
 """Who the bot is, and which of Discord's privileges it was given."""
 
-from typing import Any, Final
+from typing import Final
 
 from attrs import frozen
 
 from clipsaver.discord.rest import Priority, Rest, Route
-from clipsaver.discord.snapshots import OddPayload, structure_user
-from clipsaver.discord.structuring import Mismatch, whole
+from clipsaver.discord.structuring import Mismatch, has_id, whole
 
 MESSAGE_CONTENT: Final = (1 << 18) | (1 << 19)
 """GATEWAY_MESSAGE_CONTENT, and its limited form for bots in fewer than a hundred servers."""
@@ -33,23 +32,13 @@ class Application:
 
 async def describe(rest: Rest) -> Application:
     """Ask Discord whose token this is: Get Current Application and Get Current User."""
-    application = await _me(rest, "/applications/@me")
-    user = structure_user(await _me(rest, "/users/@me"))
+    application = (await rest.request(Route("GET", "/applications/@me"), priority=Priority.PEOPLE, check=has_id)).body
+    user = (await rest.request(Route("GET", "/users/@me"), priority=Priority.PEOPLE, check=has_id)).body
+    name, flags = user.get("username"), application.get("flags")
     try:
-        flags = whole(application["flags"])
-    except (Mismatch, KeyError):
-        flags = None
-    return Application(id=whole(application["id"]), bot_id=user.id, name=user.username, flags=flags)
-
-
-async def _me(rest: Rest, path: str) -> Any:
-    return (await rest.request(Route("GET", path), priority=Priority.PEOPLE, check=_has_id)).body
-
-
-def _has_id(body: Any) -> bool:
-    """Whether a body is an object with an id: an application is read like a user for that."""
-    try:
-        structure_user(body)
-    except OddPayload:
-        return False
-    return True
+        number = None if flags is None else whole(flags)
+    except Mismatch:
+        number = None
+    return Application(
+        id=whole(application["id"]), bot_id=whole(user["id"]), name=name if isinstance(name, str) else "", flags=number
+    )

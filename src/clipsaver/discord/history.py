@@ -8,7 +8,7 @@ import structlog
 from attrs import Factory, define, frozen
 
 from clipsaver.discord.rest import OnWait, Priority, Rest, Route
-from clipsaver.discord.structuring import Mismatch, whole
+from clipsaver.discord.structuring import has_id, whole
 from clipsaver.postgres.ranges import IdRange
 
 log = structlog.get_logger("clipsaver.discord")
@@ -134,12 +134,4 @@ def _asked_for(number: int, message: Message, channel_id: int, before: int | Non
 
 def _all_have_ids(body: Any) -> bool:
     """Whether a body is a list of objects with ids."""
-    return isinstance(body, list) and all(isinstance(entry, dict) and _is_id(entry.get("id")) for entry in body)
-
-
-def _is_id(value: object) -> bool:
-    try:
-        whole(value)
-    except Mismatch:
-        return False
-    return True
+    return isinstance(body, list) and all(map(has_id, body))

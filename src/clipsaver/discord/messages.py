@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from attrs import define
 
 from clipsaver.discord.rest import NotFound, Priority, Rest, Route
-from clipsaver.discord.structuring import Mismatch, whole
+from clipsaver.discord.structuring import has_id, whole
 
 NOBODY: Final[Mapping[str, Any]] = {"parse": []}
 """Allowed mentions: what people wrote never rings anyone."""
@@ -46,7 +46,7 @@ class Messages:
             body=body,
             priority=priority,
             repeatable=True,
-            check=_has_id,
+            check=has_id,
         )
         return whole(answer.body["id"])
 
@@ -68,11 +68,3 @@ class Messages:
             )
         except NotFound:
             return
-
-
-def _has_id(body: Any) -> bool:
-    try:
-        whole(body["id"] if isinstance(body, dict) else None)
-    except (Mismatch, KeyError):
-        return False
-    return True

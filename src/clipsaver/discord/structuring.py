@@ -113,6 +113,15 @@ def fields(value: object) -> dict[str, Any]:
     return value
 
 
+def has_id(value: object) -> bool:
+    """Whether this is a JSON object with an id."""
+    try:
+        whole(value.get("id") if isinstance(value, dict) else None)
+    except Mismatch:
+        return False
+    return True
+
+
 def make_converter(overrides: Mapping[type, Overrides], *, explain: bool) -> Converter:
     """A converter for snapshots; one that explains is several times slower and knows where it failed."""
     converter = Converter(detailed_validation=explain)
