@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 from typing import Any
 
 import asyncpg
@@ -129,6 +130,7 @@ async def test_wrong_password(server: Server) -> None:
     ("error", "sentence"),
     [
         (socket.gaierror(-2, "Name or service not known"), "can't be reached: its host name is unknown."),
+        (ssl.SSLCertVerificationError(1, "[SSL] x"), "can't be reached: TLS failed; look at sslmode"),
         (TimeoutError(), "can't be reached: no answer within 10 seconds."),
         (asyncpg.TooManyConnectionsError("x"), "has no connection left; lower database.pool_size or raise"),
         (asyncpg.InvalidAuthorizationSpecificationError("x"), "refused the user or the password"),
@@ -170,6 +172,19 @@ async def test_a_server_that_is_just_starting(database_url: str, monkeypatch: py
     async with await open_pool(database_url) as pool:
         assert await pool.fetchval("select 1") == 1
     assert not refusals
+
+
+async def test_a_connection_that_can_not_be_set_up(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not left open."""
+    opened: list[Any] = []
+
+    async def fail(conn: Any) -> None:
+        opened.append(conn)
+        raise asyncpg.InsufficientPrivilegeError("not yours")
+
+    monkeypatch.setattr(pools, "_set_codecs", fail)
+    assert (await failure(database_url)).endswith("can't be used: not yours.")
+    assert [conn.is_closed() for conn in opened] == [True]
 
 
 async def test_waiting_ends(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

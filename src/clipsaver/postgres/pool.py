@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import random
 import socket
+import ssl
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
@@ -39,15 +40,9 @@ PATIENCE: Final = 10.0
 ATTEMPTS: Final = 8
 """How often a transaction is tried before its error is the caller's."""
 
-_AWAY = (ConnectionError, FileNotFoundError, asyncpg.CannotConnectNowError)
-_LOST = (
-    ConnectionError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-)
+_GONE = (ConnectionError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError)
+_AWAY = (*_GONE, FileNotFoundError, asyncpg.CannotConnectNowError)
+_LOST = (*_GONE, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What a statement fails with when the server goes away; the last two also when asyncpg is used wrongly."""
 _CONTENDED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
@@ -74,7 +69,6 @@ async def open_pool(
         statement_cache_size=statement_cache_size,
         timeout=CONNECT_TIMEOUT,
         connect=connector,
-        init=_set_codecs,
         reset=_leave_as_is,
         server_settings={"application_name": application_name, "timezone": "UTC"},
     )
@@ -157,7 +151,7 @@ class _Connector:
         attempt = 0
         while True:
             try:
-                return await asyncpg.connect(*args, **options)
+                return await _connect(*args, **options)
             except _AWAY as error:
                 # A server that is only starting is worth waiting for, even at our own start.
                 patience = PATIENCE if isinstance(error, asyncpg.CannotConnectNowError) else self.patience
@@ -165,6 +159,16 @@ class _Connector:
                     raise
             attempt += 1
             await _pause(attempt)
+
+
+async def _connect(*args: Any, **options: Any) -> "asyncpg.Connection[asyncpg.Record]":
+    conn: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(*args, **options)
+    try:
+        await _set_codecs(conn)
+    except BaseException:
+        conn.terminate()
+        raise
+    return conn
 
 
 async def _set_codecs(conn: "asyncpg.Connection[asyncpg.Record]") -> None:
@@ -206,6 +210,8 @@ def _describe(url: str) -> str:
 def _explained(error: Exception, where: str) -> StartFailed:  # noqa: PLR0911 - one return for each cause
     """The sentence for a connection that failed; never with the password."""
     match error:
+        case ssl.SSLError():
+            return StartFailed(f"{where} can't be reached: TLS failed; look at sslmode and the certificate.")
         case ValueError():  # asyncpg's own, for what it can't read
             return StartFailed(_UNREADABLE)
         case socket.gaierror():
