@@ -5,7 +5,6 @@ or in an error with a sentence. Nothing is ever repeated without a pause, and th
 """
 
 import asyncio
-import contextlib
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -139,8 +138,7 @@ class Rest:
     async def __aexit__(self, *_: object) -> None:
         if self._pump is not None:
             self._pump.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._pump
+            await asyncio.wait([self._pump])
         self._pacer.fail(lambda: Unavailable("The program is stopping."))
         if self.budget is not None:
             await self.budget.close()
