@@ -1,6 +1,7 @@
 """Answers to interactions: given once, edited later, lost when nobody waits any more."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -9,7 +10,8 @@ import pytest
 from attrs import define, field
 
 from clipsaver.discord.components import Reply, button, row
-from clipsaver.discord.interactions import InteractionLost, PlainComponent, Talk
+from clipsaver.discord.interactions import InteractionLost, PlainComponent, Talk, here_of
+from clipsaver.errors import NotAllowed
 
 REPLY = Reply(content="hello", components=(row(button("Go", "a:b:c")),))
 
@@ -162,3 +164,9 @@ async def test_one_event_tells_how_far_an_answer_is() -> None:
     await Talk(heard, begun).defer()  # type: ignore[arg-type]  # the two methods are all that is used
     await Talk(heard, begun).answer(REPLY)  # type: ignore[arg-type]
     assert [name for name, _, _ in heard.calls] == ["create", "edit"]
+
+
+def test_direct_messages_are_no_server() -> None:
+    """Where there is no member there is nobody to ask for."""
+    with pytest.raises(NotAllowed, match="server"):
+        here_of(SimpleNamespace(guild_id=None, member=None))  # type: ignore[arg-type]  # what is looked at first

@@ -1,9 +1,11 @@
 """Buttons: routed by what they say, after a look at who presses."""
 
+import asyncio
 from typing import Any
 from uuid import uuid4
 
 import pytest
+import structlog
 
 from clipsaver.discord.components import button, row
 from clipsaver.extensions.progress import Progress
@@ -121,3 +123,27 @@ async def test_pages_are_turned(play: Play, line: str) -> None:
     back = await (await play.moderator.press(third, "Back")).wait_for(lambda now: "Page 2 of 3" in now.text)
     assert back.ephemeral
     assert str(stage.secret) not in first.text + second.text + third.text
+
+
+@pytest.mark.parametrize(
+    ("route", "status", "event"),
+    [
+        ("POST /interactions/*", 404, "interaction.lost"),
+        ("PATCH /webhooks/*", 404, "interaction.lost"),
+        ("PATCH /webhooks/*", 400, "interaction.unanswered"),
+    ],
+)
+async def test_answers_that_do_not_arrive(play: Play, route: str, status: int, event: str) -> None:
+    """Whoever can't be answered is noted in the log, and the bot goes on."""
+    stage = play.stage
+    run = await shown_run(stage, stage.clips)
+    message = await play.member.wait_for_message(stage.lobby, lambda one: bool(one.buttons))
+    stage.simulator.faults.add("status", route, status=status)
+    with structlog.testing.capture_logs() as logs:
+        member = play.member
+        member.patience = 0.3
+        await member.press(message, "Cancel")
+        async with asyncio.timeout(10):
+            while event not in [line["event"] for line in logs]:
+                await stage.pool.fetchval("select 1")
+    assert await status_of(stage, run) == RunStatus.QUEUED

@@ -3,10 +3,14 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from attrs import evolve
 
-from clipsaver.extensions.progress import AT_ONCE, Progress
+from clipsaver.extensions.progress import AT_ONCE, MOST_KNOWN, Progress
+from clipsaver.scans.service import Scans
+from clipsaver.words import scans as words
 from tests.extensions.stage import SEND, VIEW, Stage
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -145,6 +149,52 @@ async def test_many_runs_take_turns(stage: Stage, progress: Progress) -> None:
     await look(progress)
     assert [1] * len(made) == [len(stage.said(channel)) for channel in made]
     assert list(await stage.scans.to_show(50)) == []
+
+
+async def test_a_database_that_is_away(stage: Stage, progress: Progress, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message that was sent and could not be remembered is edited later, not sent again."""
+    real, failures = Scans.shown, [OSError("away")]
+
+    async def shown(self: Scans, *args: Any, **options: Any) -> None:
+        if failures:
+            raise failures.pop()
+        await real(self, *args, **options)
+
+    monkeypatch.setattr(Scans, "shown", shown)
+    run = await stage.begin()
+    await look(progress)
+    progress.clock.now += 60  # type: ignore[attr-defined]  # a test's clock
+    await look(progress)
+    assert len(stage.said()) == 1
+    assert not await final(stage, run)
+
+
+async def test_what_is_remembered_is_bounded(stage: Stage, progress: Progress) -> None:
+    """Runs that are gone are forgotten some time."""
+    progress._not_before = {uuid4(): 1e9 for _ in range(MOST_KNOWN + 1)}
+    await stage.begin()
+    await look(progress)
+    assert progress._not_before == {}
+    assert len(progress._shown) == 1
+
+
+async def test_a_run_without_a_place(stage: Stage, progress: Progress) -> None:
+    """A run whose message has no place any more is given up."""
+    run = await stage.begin()
+    reply = words.progress(await stage.scans.status(stage.guild_id, stage.clips), now=datetime.now(UTC))
+    await progress._show(evolve(run, progress_channel_id=None), reply)
+    assert await final(stage, run)
+
+
+async def test_the_end_does_not_wait_for_ever(
+    stage: Stage, progress: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message that takes too long is left to the next start."""
+    monkeypatch.setattr("clipsaver.extensions.progress.AT_THE_END", 0.01)
+    stage.simulator.faults.add("delay", "POST /channels/*/messages", seconds=30)
+    await stage.begin()
+    await look(progress)
+    assert progress._writing == {}
 
 
 async def test_the_loop_lives_and_ends(stage: Stage, progress: Progress, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import pytest
 from clipsaver.discord import snowflakes
 from clipsaver.scans.model import Run, RunStatus
 from clipsaver.simulator.entities import PUBLIC_THREAD
+from clipsaver.simulator.person.choosing import Choosing
 from tests.extensions.play import Play
 from tests.extensions.stage import SEND, VIEW
 
@@ -158,3 +159,10 @@ async def test_list(play: Play) -> None:
     assert str(stage.secret) not in moderators.text
     owners = await play.ask("/scan list", by=stage.owner)
     assert f"<#{stage.secret}> · waiting" in owners.text
+
+
+async def test_a_channel_that_is_named_and_not_described(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A channel that comes without its permissions is not taken for the one the command was used in."""
+    monkeypatch.setattr(Choosing, "resolved", lambda _: {})
+    reply = await play.ask("/scan start", channel=play.stage.clips)
+    assert reply.text == "I can't see which channel you mean."

@@ -24,6 +24,8 @@ LOOK_EVERY: Final = 1.0
 """Seconds between looks at which messages are due; how often each is due, Scans says."""
 AT_ONCE: Final = 10
 """Messages being written at the same time, at most."""
+MOST_KNOWN: Final = 1_000
+"""Runs remembered between looks, among them some that are gone."""
 AT_THE_END: Final = 3.0
 """Seconds that messages in hand may take when the program stops."""
 AFTER_FAILURE: Final = 15.0
@@ -63,13 +65,17 @@ class Progress:
         """Begin to write every message that is due, as far as there is room."""
         # What was being written when the question was asked is not known well enough by its answer.
         busy = set(self._writing)
-        for status in await self.scans.to_show(2 * AT_ONCE):
+        if len(self._shown) > MOST_KNOWN or len(self._not_before) > MOST_KNOWN:
+            self._shown.clear()
+            self._not_before.clear()
+        # Those that have to wait come first: the others must not wait with them.
+        for status in await self.scans.to_show(2 * AT_ONCE + len(self._not_before)):
+            if len(self._writing) >= AT_ONCE:
+                return
             run = status.run
             if run is None or run.id in busy or self._not_before.get(run.id, 0) > self.clock():
                 continue
             self._writing[run.id] = asyncio.create_task(self._write(run, words.progress(status, now=datetime.now(UTC))))
-            if len(self._writing) >= AT_ONCE:
-                return
 
     async def settle(self) -> None:
         """Wait a little for what is being written; what takes longer is left to the next start."""
@@ -83,9 +89,6 @@ class Progress:
         """Create or edit one run's message; what can't be written there is given up, everything else tried again."""
         try:
             await self._show(run, reply)
-        except (Forbidden, NotFound, BadRequest) as error:
-            log.info("progress.given_up", run_id=str(run.id), reason=type(error).__name__)
-            await self._give_up(run.id)
         except Exception:
             log.warning("progress.write_failed", run_id=str(run.id), exc_info=True)
             self._not_before[run.id] = self.clock() + AFTER_FAILURE
@@ -93,22 +96,28 @@ class Progress:
             del self._writing[run.id]
 
     async def _show(self, run: Run, reply: Reply) -> None:
+        try:
+            message_id = await self._put(run, reply)
+        except (Forbidden, NotFound, BadRequest) as error:
+            log.info("progress.given_up", run_id=str(run.id), reason=type(error).__name__)
+            message_id = None
+        self._not_before.pop(run.id, None)
+        if message_id is None or not run.status.active:
+            self._shown.pop(run.id, None)
+        else:
+            self._shown[run.id] = reply
+        if message_id is None:
+            await self.scans.unshowable(run.id)
+        else:
+            await self.scans.shown(run.id, message_id=message_id, final=not run.status.active)
+
+    async def _put(self, run: Run, reply: Reply) -> int | None:
+        """Put a message where the run's is to be; None if it has no place."""
         channel_id, message_id = run.progress_channel_id, run.progress_message_id
         if channel_id is None:
-            await self._give_up(run.id)
-            return
+            return None
         if message_id is None:
-            message_id = await self.messages.send(channel_id, reply.payload, nonce=run.id)
-        elif reply != self._shown.get(run.id):
+            return await self.messages.send(channel_id, reply.payload, nonce=run.id)
+        if reply != self._shown.get(run.id):
             await self.messages.edit(channel_id, message_id, reply.payload)
-        await self.scans.shown(run.id, message_id=message_id, final=not run.status.active)
-        if run.status.active:
-            self._shown[run.id] = reply
-        else:
-            self._shown.pop(run.id, None)
-        self._not_before.pop(run.id, None)
-
-    async def _give_up(self, run_id: UUID) -> None:
-        self._shown.pop(run_id, None)
-        self._not_before.pop(run_id, None)
-        await self.scans.unshowable(run_id)
+        return message_id
