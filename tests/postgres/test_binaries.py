@@ -3,7 +3,6 @@
 import os
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -42,7 +41,7 @@ class TestIdentities:
     @pytest.fixture(autouse=True)
     def names(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A system that knows root, nobody, and one more."""
-        known = [SimpleNamespace(pw_uid=uid) for uid in (0, NOBODY, 1000)]
+        known = [pwd.struct_passwd(("name", "x", uid, uid, "", "/", "/")) for uid in (0, NOBODY, 1000)]
         monkeypatch.setattr(pwd, "getpwall", lambda: known)
         monkeypatch.setattr(pwd, "getpwuid", lambda uid: {one.pw_uid: one for one in known}[uid])
 
@@ -54,8 +53,8 @@ class TestIdentities:
 
     def owners(self, monkeypatch: pytest.MonkeyPatch, owners: dict[Path, int]) -> None:
         """Have these exist and belong to those."""
-        monkeypatch.setattr(Path, "exists", lambda self: self in owners)
-        monkeypatch.setattr(Path, "stat", lambda self: SimpleNamespace(st_uid=owners[self], st_gid=owners[self] + 1))
+        found = {path: (uid, uid + 1) for path, uid in owners.items()}
+        monkeypatch.setattr(binaries, "_owner", found.get)
 
     def test_an_ordinary_user(self, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """As ourselves."""

@@ -532,6 +532,9 @@ def test_as_an_ordinary_user(open_folder: Path, start_owner: Callable[..., Owner
     handles = processes_on(open_folder)
     again.kill()
     assert wait_for_the_end_of(handles)
+    last = start_owner(open_folder, user=NOBODY)
+    assert last.hear()["owner"]
+    assert last.end() == 0
 
 
 @pytest.mark.skipif(PYTHON_FOR_ALL is None, reason="no other user can run this Python")

@@ -47,21 +47,30 @@ class Identity:
 
 def identities(data: Path) -> Iterator[Identity]:
     """Who to try to be for a server on this data folder, the best first."""
-    owner = data.stat() if data.exists() else None
+    owner = _owner(data)
     mapped = Identity(mapped=_a_known_number())
     if os.geteuid() != 0:
         if owner is None and not _has_a_name(os.geteuid()):
             yield mapped
         yield Identity()
-    elif owner is not None and owner.st_uid != 0:
-        yield Identity(user=(owner.st_uid, owner.st_gid))
+    elif owner is not None and owner[0] != 0:
+        yield Identity(user=owner)
     else:
         yield mapped
         # Where the folder above belongs to someone else, they can get to it.
-        above = data.parent.parent.stat()
-        if above.st_uid != 0:
-            yield Identity(user=(above.st_uid, above.st_gid))
+        above = _owner(data.parent.parent)
+        if above is not None and above[0] != 0:
+            yield Identity(user=above)
         yield Identity(user=(NOBODY, NOBODY))
+
+
+def _owner(path: Path) -> tuple[int, int] | None:
+    """Whose it is; None when it isn't there."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_uid, found.st_gid
 
 
 def _has_a_name(uid: int) -> bool:
