@@ -22,8 +22,8 @@ log = structlog.get_logger("clipsaver.extensions.progress")
 
 LOOK_EVERY: Final = 1.0
 """Seconds between looks at which messages are due; how often each is due, Scans says."""
-AT_ONCE: Final = 10
-"""Messages being written at the same time, at most."""
+AT_ONCE: Final = 5
+"""Messages being written at the same time, at most; with one look a second also how many in a second."""
 MOST_KNOWN: Final = 1_000
 """Runs remembered between looks, among them some that are gone."""
 AT_THE_END: Final = 3.0
