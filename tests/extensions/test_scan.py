@@ -36,11 +36,11 @@ async def test_start_with_everything(play: Play) -> None:
     reply = await play.ask(
         "/scan start",
         channel=clips,
-        direction="oldest first",
+        direction="forward",
         limit=5000,
         since="2026-01-31",
         until="2026-02-28 12:00",
-        rescan="read them again",
+        rescan="update",
     )
     assert "It reads messages from <t:1769817600:f> until <t:1772280000:f>." in reply.text
     assert "It reads at most 5,000 messages." in reply.text

@@ -32,9 +32,9 @@ class Start(lightbulb.SlashCommand, name="start", description="Find the clips in
     channel = channel_option("Where to look; here if left out")
     direction = lightbulb.string(
         "direction",
-        "Which messages to read first; as set up if left out",
+        "backward: newest messages first; forward: oldest first; as set up if left out",
         default=None,
-        choices=[lightbulb.Choice("newest first", "backward"), lightbulb.Choice("oldest first", "forward")],
+        choices=[lightbulb.Choice(one.value, one.value) for one in Direction],
     )
     limit = lightbulb.integer(
         "limit", "Read at most this many messages", default=None, min_value=1, max_value=MOST_MESSAGES
@@ -53,13 +53,9 @@ class Start(lightbulb.SlashCommand, name="start", description="Find the clips in
     )
     rescan = lightbulb.string(
         "rescan",
-        "What to do with messages that were read before; skip them if left out",
+        "Messages read before: stop there, continue past them (if left out), or update them",
         default=Rescan.CONTINUE.value,
-        choices=[
-            lightbulb.Choice("stop at the first one", "stop"),
-            lightbulb.Choice("skip them and go on", "continue"),
-            lightbulb.Choice("read them again", "update"),
-        ],
+        choices=[lightbulb.Choice(one.value, one.value) for one in Rescan],
     )
 
     @lightbulb.invoke
