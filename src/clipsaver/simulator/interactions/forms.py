@@ -35,11 +35,15 @@ class Form:
         """How many errors were noted so far."""
 
     def add(self, path: Path, code: str, message: str) -> None:
-        """Note one error at a path such as ``("options", 0, "name")``."""
+        """Note one error at a path such as ``("options", 0, "name")``; what is wrong as a whole has no wrong parts."""
         self.count += 1
         node = self._tree
         for part in path:
+            if "_errors" in node:
+                return
             node = node.setdefault(str(part), {})
+        if "_errors" not in node:
+            node.clear()
         node.setdefault("_errors", []).append({"code": code, "message": message})
 
     def check(self) -> None:
