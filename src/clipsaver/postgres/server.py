@@ -37,6 +37,8 @@ SETTINGS: Final[Mapping[str, str]] = {
     "max_parallel_workers_per_gather": "0",
     "jit": "off",
     "max_wal_size": "256MB",
+    # In the data folder: a container's /dev/shm is small, and a killed server's pieces would stay there.
+    "dynamic_shared_memory_type": "mmap",
     "timezone": "UTC",
     "log_timezone": "UTC",
     # Statements and values stay out of the log: whoever sent them hears of their errors.
