@@ -1,5 +1,6 @@
 """Finding the clips of messages and pages."""
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -272,7 +273,7 @@ def test_an_odd_message_stays_alone(broken: dict[str, Any], reason: str) -> None
     assert "secret" not in str(odd.payload)
 
 
-@pytest.mark.parametrize("message_id", ["x", None, -1, 2**63, [], "12"])
+@pytest.mark.parametrize("message_id", ["x", None, -1, 2**63, [], math.inf, math.nan, "12"])
 def test_a_message_without_an_id_is_odd(message_id: Any) -> None:
     """It counts as scanned, but there is no place to cover."""
     batch = read_page([message(1) | {"id": message_id}], rules(), OWN)

@@ -8,7 +8,7 @@ from clipsaver.clips.model import Batch, Found, FoundClip, Odd
 from clipsaver.clips.rules import Rules
 from clipsaver.clips.videos import videos_in
 from clipsaver.discord.snapshots import MessageSnapshot, OddPayload, can_hold_clip, redact, structure_message
-from clipsaver.discord.snowflakes import LARGEST
+from clipsaver.discord.structuring import Mismatch, whole
 
 
 def find_clips(message: MessageSnapshot, rules: Rules) -> Found:
@@ -90,10 +90,9 @@ def read_page(
 def _id_of(payload: Mapping[str, Any]) -> int | None:
     """The message's id; None if it is none."""
     try:
-        message_id = int(payload["id"])
-    except (KeyError, TypeError, ValueError):
+        return whole(payload.get("id"))
+    except Mismatch:
         return None
-    return message_id if 0 <= message_id <= LARGEST else None
 
 
 def _is_own(payload: Mapping[str, Any], own: frozenset[str]) -> bool:
