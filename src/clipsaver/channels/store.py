@@ -9,6 +9,14 @@ from clipsaver.discord.snapshots import ChannelSnapshot, OverwriteSnapshot
 from clipsaver.discord.snowflakes import created_at
 from clipsaver.postgres.pool import Connection, structure
 
+READ_CHANNELS: Final = """
+    select * from bot_channels where is_reading = true and type not like '%thread' order by channel_id limit $1
+"""
+
+COUNT_CHANNELS: Final = """
+    select count(*) from bot_channels
+"""
+
 GET_CHANNEL: Final = """
     select * from bot_channels where channel_id = $1
 """
@@ -153,6 +161,16 @@ DROP_SETTINGS: Final = """
     update bot_channels set settings = settings - $3::text[]
      where guild_id = $1 and channel_id = $2 and settings ?| $3::text[]
 """
+
+
+async def get_channels_that_are_read(conn: Connection, *, limit: int) -> Sequence[Channel]:
+    """List channels that are switched on, in all guilds, threads left out."""
+    return [structure(row, Channel) for row in await conn.fetch(READ_CHANNELS, limit)]
+
+
+async def count_channels(conn: Connection) -> int:
+    """Count the channels, for the metrics."""
+    return int(await conn.fetchval(COUNT_CHANNELS))
 
 
 async def get_channel(conn: Connection, channel_id: int) -> Channel | None:

@@ -78,6 +78,15 @@ DELETE_ODD_PAYLOADS: Final = """
     delete from odd_payloads where seen_at < now() - $1::interval
 """
 
+CLIP_IDS: Final = """
+    select clip_id from clips where channel_id = any($1::bigint[])
+"""
+
+
+async def get_clip_ids(conn: Connection, channels: Sequence[int]) -> list[str]:
+    """List the clips of these channels."""
+    return [row["clip_id"] for row in await conn.fetch(CLIP_IDS, list(channels))]
+
 
 async def upsert_messages(conn: Connection, *, channel_id: int, guild_id: int, found: Sequence[Found]) -> None:
     """Write messages that hold clips, each once and sorted by id; their authors are there already."""

@@ -17,6 +17,9 @@ EVERYTHING_STOPS: Final = 5_000
 BOUNDS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the latency histogram's buckets, in seconds."""
 
+PAGE: Final = ("GET", "/channels/{channel_id}/messages")
+"""Discord: Get Channel Messages."""
+
 
 @define(kw_only=True)
 class Stats:
@@ -31,6 +34,9 @@ class Stats:
     latency_sum: float = 0.0
     latency: list[int] = field(factory=lambda: [0] * (len(BOUNDS) + 1))
     """Answers by latency, one count for each of BOUNDS and one for what took longer."""
+    page_latency_sum: float = 0.0
+    page_latency: list[int] = field(factory=lambda: [0] * (len(BOUNDS) + 1))
+    """The same for pages of messages alone."""
     _recent: deque[float] = field(factory=lambda: deque(maxlen=EVERYTHING_STOPS))
     _tripped: bool = False
 
@@ -40,6 +46,9 @@ class Stats:
         if status:
             self.latency_sum += seconds
             self.latency[bisect_left(BOUNDS, seconds)] += 1
+            if (method, template) == PAGE:
+                self.page_latency_sum += seconds
+                self.page_latency[bisect_left(BOUNDS, seconds)] += 1
 
     def refused(self, status: int, scope: str) -> None:
         """Count a 401, 403 or 429; those of a shared limit are nobody's fault."""

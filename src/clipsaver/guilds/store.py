@@ -13,6 +13,10 @@ GET_GUILD: Final = """
      where guild_id = $1
 """
 
+COUNT_GUILDS: Final = """
+    select count(*) from bot_guilds
+"""
+
 GUILD_IDS: Final = """
     select guild_id from bot_guilds order by guild_id
 """
@@ -106,6 +110,11 @@ ADD_AUDIT: Final = """
     insert into audit (guild_id, actor_user_id, action, details)
     select guild_id, $2, $3, $4::jsonb from bot_guilds where guild_id = $1
 """
+
+
+async def count_guilds(conn: Connection) -> int:
+    """Count the guilds, for the metrics."""
+    return int(await conn.fetchval(COUNT_GUILDS))
 
 
 async def get_guild(conn: Connection, guild_id: int) -> Guild | None:

@@ -144,6 +144,16 @@ class Figures:
             skipped=dict(Counter(self.skipped) + Counter(other.skipped)),
         )
 
+    def beyond(self, earlier: "Figures") -> "Figures":
+        """Tell what came on top of an earlier count; everything, when counting has begun again since."""
+        if earlier.messages_scanned > self.messages_scanned:
+            return self
+        return Figures(
+            messages_scanned=self.messages_scanned - earlier.messages_scanned,
+            messages_matched=max(self.messages_matched - earlier.messages_matched, 0),
+            clips_found=max(self.clips_found - earlier.clips_found, 0),
+        )
+
 
 @frozen(kw_only=True)
 class Started:

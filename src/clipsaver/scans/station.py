@@ -6,15 +6,16 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from attrs import frozen
+from attrs import define, field, frozen
 
+from clipsaver import logs
 from clipsaver.clips.service import Clips
 from clipsaver.discord.access import Access
 from clipsaver.discord.history import History
 from clipsaver.errors import ClipsaverError, LeaseLost
 from clipsaver.postgres.pool import Pool
 from clipsaver.scans import store
-from clipsaver.scans.model import Run, RunStatus
+from clipsaver.scans.model import Figures, Run, RunStatus
 from clipsaver.scans.steps import Crawl
 from clipsaver.work.worker import Lease, Station
 
@@ -24,6 +25,19 @@ MOST_ATTEMPTS = 10
 """Claims without any progress after which a run fails for good."""
 FIRST_DELAY = timedelta(seconds=2)
 LONGEST_DELAY = timedelta(minutes=5)
+
+
+@define
+class Tally:
+    """What this process has read since it began, for metrics."""
+
+    messages: int = 0
+    clips: int = 0
+
+    def add(self, figures: Figures) -> None:
+        """Count what was committed."""
+        self.messages += figures.messages_scanned
+        self.clips += figures.clips_found
 
 
 @frozen(kw_only=True)
@@ -36,7 +50,9 @@ class ScanWork:
     clips: Clips
     defaults: Mapping[str, Any]
     application_id: int
+    bot_id: int
     lease_time: timedelta
+    tally: Tally = field(factory=Tally)
 
     def station(self, *, concurrency: int, poll: timedelta) -> Station[Run]:
         """Describe this work to a worker."""
@@ -78,6 +94,8 @@ class ScanWork:
                 clips=self.clips,
                 defaults=self.defaults,
                 application_id=self.application_id,
+                bot_id=self.bot_id,
+                kept=self.tally.add,
                 lease_time=self.lease_time,
                 run=run,
                 lease=lease,
@@ -87,9 +105,12 @@ class ScanWork:
             except LeaseLost:
                 log.info("scan.lease_lost")
             except ClipsaverError as error:
-                # Progress since the claim has set the attempts back to none.
-                fresh = crawl.figures.messages_scanned > run.messages_scanned
-                await self._trouble(run, lease.token, error, attempts=1 if fresh else run.attempts)
+                await self._trouble(run, lease.token, error, progress=crawl.progress)
+            except Exception:
+                reference = logs.reference()
+                log.exception("scan.crashed", reference=reference)
+                error = ClipsaverError(f"Something went wrong while reading the channel (reference {reference}).")
+                await self._trouble(run, lease.token, error, progress=crawl.progress)
             else:
                 if ended is None:
                     log.info("scan.handed_back")
@@ -102,7 +123,8 @@ class ScanWork:
                         clips=ended.clips_found,
                     )
 
-    async def _trouble(self, run: Run, token: UUID, error: ClipsaverError, *, attempts: int) -> None:
+    async def _trouble(self, run: Run, token: UUID, error: ClipsaverError, *, progress: bool) -> None:
+        attempts = 1 if progress else run.attempts
         final = error.permanent or attempts >= MOST_ATTEMPTS
         log.warning("scan.trouble", error=str(error), permanent=error.permanent, attempts=attempts, final=final)
         async with self.pool.acquire() as conn:

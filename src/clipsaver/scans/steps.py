@@ -1,7 +1,7 @@
 """One claimed run, from where it stands to its end: pages are read ahead while earlier ones are committed."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -65,25 +65,35 @@ class Crawl:
     defaults: Mapping[str, Any]
     """``guild_defaults`` of the configuration."""
     application_id: int
-    """Our own: what it posted is never scanned."""
+    bot_id: int
+    """Our own application and user: what they posted is never scanned."""
+    kept: Callable[[Figures], None]
+    """Told what each commit added."""
     lease_time: timedelta
     run: Run
     lease: Lease
     todo: Ranges = ()
     figures: Figures = field(factory=Figures)
     newest: int | None = None
+    progress: bool = False
+    """Whether anything was committed since the claim."""
     _marked_at: float = field(default=0.0, init=False)
     _rules: tuple[ChannelRules, Settings, Rules] | None = field(default=None, init=False)
     _telling: asyncio.Task[None] | None = field(default=None, init=False)
 
     async def __call__(self) -> Run | None:
         """Read until nothing is left: the ended run, or None when the worker drains and the run has to go back."""
-        await self._prepare()
-        while plan.next_ask(self.todo, direction=self.run.direction, left=self._left(self.figures)):
-            if self.lease.draining.is_set():
-                return None
-            await self._read_and_keep()
-        return await self._end()
+        try:
+            await self._prepare()
+            while plan.next_ask(self.todo, direction=self.run.direction, left=self._left(self.figures)):
+                if self.lease.draining.is_set():
+                    return None
+                await self._read_and_keep()
+            return await self._end()
+        finally:
+            if self._telling is not None:
+                self._telling.cancel()
+                await asyncio.gather(self._telling, return_exceptions=True)
 
     # ── before the first page ──
 
@@ -217,12 +227,16 @@ class Crawl:
                     raise
                 continue
             break
+        self.progress = True
+        self.kept(figures.beyond(self.figures))
         self.todo, self.figures = todo, figures
         log.debug("scan.pages_kept", pages=len(pages), messages=figures.messages_scanned, clips=figures.clips_found)
 
     async def _keep_once(self, conn: Connection, pages: Sequence[ReadPage]) -> tuple[Ranges, Figures]:
         channel, _, rules = await self._rules_now(conn)
-        batch = read_page([*chain.from_iterable(page.payloads for page in pages)], rules, self.application_id)
+        batch = read_page(
+            [*chain.from_iterable(page.payloads for page in pages)], rules, self.application_id, self.bot_id
+        )
         covers = ranges.normalise(chain.from_iterable(page.closes for page in pages))
         todo, figures = self._afresh(channel, rules)
         todo, figures = ranges.subtract(todo, covers), figures.plus(_figures(batch))

@@ -143,7 +143,7 @@ update bot_channel_scan_runs set progress_final = true where id = $1
 """
 
 PURGE_SCAN_RUNS = """
-delete from bot_channel_scan_runs where finished_at < clock_timestamp() - $1::interval returning id
+delete from bot_channel_scan_runs where finished_at < now() - $1::interval returning id
 """
 
 RUNS_BY_STATUS = """

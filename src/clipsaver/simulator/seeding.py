@@ -86,6 +86,8 @@ class Plan:
     """Text channels with a past, in each guild."""
     messages: int = 1000
     """Messages in each of those channels."""
+    one_more: int = 0
+    """How many of those channels, the first ones, have one message more."""
     videos_percent: float = 10.0
     """How many of a hundred messages hold clips."""
     members: int = 24
@@ -206,7 +208,9 @@ def _channels(draft: _Draft, guild: Guild, people: tuple[int, ...]) -> None:
             position=number,
             parent_id=category.id,
         )
-        draft.world.add_channel(channel, _past(draft, channel, people, draft.plan.messages))
+        draft.world.add_channel(
+            channel, _past(draft, channel, people, draft.plan.messages + (number < draft.plan.one_more))
+        )
     if draft.plan.extras:
         _extras(draft, guild, people)
 

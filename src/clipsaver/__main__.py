@@ -1,0 +1,72 @@
+"""The command line; nothing else. What a command does is imported only once it is chosen."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit status, 0 when all went well."""
+    options = _parser().parse_args(arguments)
+    from clipsaver import app  # noqa: PLC0415 - `--help` needs none of it
+
+    return app.main(options, environ=os.environ, cwd=Path.cwd())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="clipsaver", description="Finds every video clip in a Discord server's channels and saves it for good."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, what in (
+        ("run", "bot, worker and web in one process"),
+        ("bot", "the bot alone: commands, servers and channels"),
+        ("worker", "a worker alone: it carries on scans and scheduled jobs"),
+        ("check", "look whether the bot could start, and say what is missing"),
+    ):
+        command = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
+        command.add_argument("--config", type=Path, metavar="PATH", help="the configuration file")
+    _demo(commands.add_parser("demo", help="everything against a Discord of our own on this machine"))
+    return parser
+
+
+def _demo(demo: argparse.ArgumentParser) -> None:
+    demo.description = (
+        "Starts a Discord of our own on this machine, a bot with its database, and scans its channels as a moderator "
+        "would. Nothing of it is kept."
+    )
+    demo.add_argument("--once", action="store_true", help="end after the first scan, with a summary")
+    demo.add_argument("--channels", type=_whole(1, 500), default=10, metavar="N", help="channels to scan (10)")
+    demo.add_argument(
+        "--messages", type=_whole(0, 10_000_000), default=5_000, metavar="N", help="messages in all (5000)"
+    )
+    demo.add_argument(
+        "--videos", type=_whole(0, 100), default=10, metavar="PERCENT", help="of messages with a clip (10)"
+    )
+    demo.add_argument("--seed", type=int, default=1, metavar="N", help="another seed, another world (1)")
+    demo.add_argument(
+        "--rate-limits", action=argparse.BooleanOptionalAction, default=True, help="limit requests as Discord does"
+    )
+    demo.add_argument("--json", action="store_true", help="the summary as JSON, and nothing else, on standard output")
+    demo.add_argument("--config", type=Path, metavar="PATH", help="a configuration file, for its logging and scans")
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    """Read a whole number between two bounds, both included, or say what is allowed."""
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} to {most}")
+        return number
+
+    return read
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""A process and its role: what runs in it, and how it begins and ends."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+import structlog
+
+from clipsaver import logs
+from clipsaver.app.bot import Bot
+from clipsaver.app.ground import Ground, ground
+from clipsaver.app.jobs import jobs
+from clipsaver.app.parts import Part, run_parts
+from clipsaver.app.sight import Sight
+from clipsaver.app.signals import on_signals
+from clipsaver.config import Config
+from clipsaver.scans.service import Scans
+from clipsaver.scans.station import ScanWork
+from clipsaver.web.metrics import Metrics
+from clipsaver.web.server import create_app, serve
+from clipsaver.work.cron import Cron
+from clipsaver.work.worker import Worker
+
+log = structlog.get_logger("clipsaver.app")
+
+PORT: Final = 8000
+"""Where `clipsaver run` serves when no port is set; the other roles serve only where one is."""
+POLL: Final = timedelta(seconds=1)
+"""How long a scan that another process queued may go unnoticed."""
+
+
+class Role(StrEnum):
+    """What a process does."""
+
+    RUN = "run"
+    BOT = "bot"
+    WORKER = "worker"
+
+
+async def run(config: Config, role: Role) -> int:
+    """Run until a signal; the exit status."""
+    logs.catch_crashes()
+    asyncio.get_running_loop().set_exception_handler(logs.on_loop_error)
+    stop, running = asyncio.Event(), asyncio.Event()
+    program = asyncio.create_task(_program(config, role, stop=stop, running=running))
+
+    def end() -> None:
+        stop.set()
+        if not running.is_set():
+            program.cancel()  # there is nothing to stop yet but the start
+
+    with on_signals(end):
+        try:
+            await program
+        except asyncio.CancelledError:
+            if not stop.is_set():
+                raise
+    log.info("process.ended", role=role)
+    return 0
+
+
+async def _program(config: Config, role: Role, *, stop: asyncio.Event, running: asyncio.Event) -> None:
+    """Open what the role needs, run its parts until `stop`, and close it again."""
+    log.info("process.starting", role=role)
+    async with AsyncExitStack() as stack:
+        below = await stack.enter_async_context(ground(config))
+        work = _scan_work(below)
+        cron = Cron(below.pool, jobs(below))
+        worker = bot = None
+        if role is not Role.BOT:
+            worker = Worker([work.station(concurrency=config.scans.concurrency, poll=POLL)])
+        if role is not Role.WORKER:
+            wake = (lambda: None) if worker is None else (lambda: worker.wake("scans"))
+            bot = Bot.of(below, Scans(pool=below.pool, defaults=below.defaults, wake=wake))
+        sight = Sight(ground=below, work=work, bot=bot, worker=worker, cron=cron)
+        port = PORT if config.web.port is None and role is Role.RUN else config.web.port
+        if port is not None:
+            app = create_app(sight.readiness, Metrics([sight.figures, sight.stored]))
+            server = await serve(app, host=config.web.host, port=port)
+            stack.push_async_callback(server.close)
+        parts = [Part(name="jobs", run=cron.run, stop=_soon(cron.stop))]
+        if worker is not None:
+            parts.append(Part(name="worker", run=worker.run, stop=_soon(worker.stop)))
+        if bot is not None:
+            parts.append(bot.part)
+        running.set()
+        await run_parts(parts, stop)
+
+
+def _soon(stop: Callable[[], None]) -> Callable[[], Awaitable[None]]:
+    """A stop that doesn't wait, as one that could."""
+
+    async def stopping() -> None:
+        stop()
+
+    return stopping
+
+
+def _scan_work(below: Ground) -> ScanWork:
+    return ScanWork(
+        pool=below.pool,
+        history=below.history,
+        access=below.access,
+        clips=below.clips,
+        defaults=below.defaults,
+        application_id=below.application.id,
+        bot_id=below.application.bot_id,
+        lease_time=timedelta(seconds=below.config.scans.lease_seconds),
+    )

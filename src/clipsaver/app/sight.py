@@ -1,0 +1,99 @@
+"""What a process tells about itself: the parts of /ready, and the figures of /metrics."""
+
+import asyncio
+from typing import Final
+
+from attrs import frozen
+
+from clipsaver.app.bot import Bot
+from clipsaver.app.ground import Ground
+from clipsaver.channels import store as channels_store
+from clipsaver.discord.stats import BOUNDS
+from clipsaver.guilds import store as guilds_store
+from clipsaver.scans import store as scans_store
+from clipsaver.scans.station import ScanWork
+from clipsaver.web.figures import Figures, Histogram
+from clipsaver.web.readiness import Part, Readiness
+from clipsaver.work.cron import Cron
+from clipsaver.work.worker import Worker
+
+PATIENCE: Final = 2.0
+"""Seconds the database may take to answer."""
+
+
+@frozen(kw_only=True)
+class Sight:
+    """Looks at the parts of this process; those it hasn't are None."""
+
+    ground: Ground
+    work: ScanWork
+    bot: Bot | None
+    worker: Worker | None
+    cron: Cron | None
+
+    async def readiness(self) -> Readiness:
+        """Tell whether the process can do its work; it answers for its own parts."""
+        parts = {"database": await self._database(), "discord": self._discord()}
+        if self.bot is not None:
+            parts |= self._of_bot(self.bot)
+        if self.worker is not None:
+            parts["worker"] = Part(
+                ok=not self.worker.in_trouble,
+                detail={"in_hand": self.worker.in_hand, "in_trouble": list(self.worker.in_trouble)},
+            )
+        if self.cron is not None:
+            jobs = {name: status.as_json() for name, status in self.cron.status().items()}
+            parts["jobs"] = Part(ok=True, detail={"jobs": jobs})
+        return Readiness(parts=parts)
+
+    async def figures(self) -> Figures:
+        """Tell what the process counts."""
+        stats = self.ground.rest.stats
+        return Figures(
+            requests={(method, route, str(status)): n for (method, route, status), n in stats.requests.items()},
+            throttled=dict(stats.throttled),
+            invalid_requests=stats.invalid,
+            request_latency=Histogram(bounds=BOUNDS, counts=tuple(stats.latency), seconds=stats.latency_sum),
+            page_latency=Histogram(bounds=BOUNDS, counts=tuple(stats.page_latency), seconds=stats.page_latency_sum),
+            pool_size=self.ground.pool.get_size(),
+            pool_free=self.ground.pool.get_idle_size(),
+            jobs_in_hand=None if self.worker is None else self.worker.in_hand,
+            gateway_connected=None if self.bot is None else self.bot.connected,
+            messages_read=None if self.worker is None else self.work.tally.messages,
+            clips_found=None if self.worker is None else self.work.tally.clips,
+        )
+
+    async def stored(self) -> Figures:
+        """Tell what the database counts, for all processes."""
+        async with self.ground.pool.acquire() as conn:
+            return Figures(
+                guilds=await guilds_store.count_guilds(conn),
+                channels=await channels_store.count_channels(conn),
+                runs=await scans_store.runs_by_status(conn),
+            )
+
+    async def _database(self) -> Part:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self.ground.pool.fetchval("select 1")
+        except Exception as error:  # noqa: BLE001 - whatever it is, the database doesn't answer
+            return Part(ok=False, detail={"error": type(error).__name__})
+        return Part(ok=True)
+
+    def _discord(self) -> Part:
+        halted = self.ground.rest.halted
+        return Part(ok=halted is None, detail={} if halted is None else {"halted": str(halted)})
+
+    def _of_bot(self, bot: Bot) -> dict[str, Part]:
+        connected = bot.connected
+        return {
+            "gateway": Part(
+                ok=bool(connected) and all(connected.values()),
+                detail={"shards": {str(shard): stands for shard, stands in connected.items()}},
+            ),
+            "guilds": Part(ok=bot.state.synchronised, detail=dict(bot.state.snapshot())),
+            "commands": Part(
+                ok=bot.commands.registered,
+                detail={} if bot.commands.problem is None else {"problem": bot.commands.problem},
+            ),
+        }
