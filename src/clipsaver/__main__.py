@@ -2,17 +2,32 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+ROLES = {
+    "run": "bot, worker and web in one process",
+    "bot": "the bot alone: commands, servers and channels",
+    "worker": "a worker alone: it carries on scans and scheduled jobs",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit status, 0 when all went well."""
     options = _parser().parse_args(arguments)
+    if options.command in ROLES:
+        _end_on_signals()
     from clipsaver import app  # noqa: PLC0415 - `--help` needs none of it
 
     return app.main(options, environ=os.environ, cwd=Path.cwd())
+
+
+def _end_on_signals() -> None:
+    """End at once and in order for as long as everything is only being imported, and nothing is open."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: os._exit(0))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -20,12 +35,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="clipsaver", description="Finds every video clip in a Discord server's channels and saves it for good."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, what in (
-        ("run", "bot, worker and web in one process"),
-        ("bot", "the bot alone: commands, servers and channels"),
-        ("worker", "a worker alone: it carries on scans and scheduled jobs"),
-        ("check", "look whether the bot could start, and say what is missing"),
-    ):
+    for name, what in (*ROLES.items(), ("check", "look whether the bot could start, and say what is missing")):
         command = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
         command.add_argument("--config", type=Path, metavar="PATH", help="the configuration file")
     _demo(commands.add_parser("demo", help="everything against a Discord of our own on this machine"))

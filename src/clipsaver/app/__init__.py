@@ -1,9 +1,11 @@
 """The composition root: from the configuration to a running program. The only place that knows everything."""
 
 import asyncio
+import sys
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TextIO
 
 import structlog
 
@@ -14,26 +16,28 @@ from clipsaver.errors import StartFailed
 log = structlog.get_logger("clipsaver.app")
 
 
-def log_to(config: Config) -> None:
-    """Log as the configuration says."""
+def log_to(config: Config, stream: TextIO | None = None) -> None:
+    """Log as the configuration says, on standard output if nowhere else."""
     told = config.log
-    logs.configure(level=told.level, form=told.format, levels=told.levels, secrets=config.secrets)
+    logs.configure(level=told.level, form=told.format, levels=told.levels, secrets=config.secrets, stream=stream)
 
 
 def main(options: Namespace, *, environ: Mapping[str, str], cwd: Path) -> int:
     """Carry out a command; the exit status. A start that can't succeed is one CRITICAL sentence and 1."""
     logs.configure()
+    logs.catch_crashes()
     try:
         if options.command == "demo":
             from clipsaver.app.demo import demo  # noqa: PLC0415 - the simulator is imported for the demo alone
 
             return asyncio.run(demo(options))
         config = load(options.config, environ, cwd)
-        log_to(config)
         if options.command == "check":
+            log_to(config, sys.stderr)  # standard output has the report
             from clipsaver.app.check import check  # noqa: PLC0415 - likewise
 
             return asyncio.run(check(config))
+        log_to(config)
         from clipsaver.app.run import Role, run  # noqa: PLC0415 - hikari alone takes half a second to import
 
         return asyncio.run(run(config, Role(options.command)))

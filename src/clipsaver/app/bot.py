@@ -1,6 +1,7 @@
 """The gateway bot: hikari, its commands, and what it hears about servers and channels."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Coroutine
 from typing import Any, Final, Self
 
@@ -27,6 +28,13 @@ log = structlog.get_logger("clipsaver.app")
 INTENTS: Final = hikari.Intents.GUILDS | hikari.Intents.GUILD_MESSAGES | hikari.Intents.MESSAGE_CONTENT
 
 
+def as_error(record: logging.LogRecord) -> bool:
+    """Lower hikari's CRITICAL lines: an error follows each of them, and that is the one sentence of a failed start."""
+    if record.levelno >= logging.CRITICAL:
+        record.levelno, record.levelname = logging.ERROR, "ERROR"
+    return True
+
+
 @define(kw_only=True)
 class Bot:
     """Everything that hangs on the gateway session."""
@@ -43,6 +51,7 @@ class Bot:
     @classmethod
     def of(cls, ground: Ground, scans: Scans) -> Self:
         """Put the bot together; nothing is sent yet."""
+        logging.getLogger("hikari.bot").addFilter(as_error)
         guilds = Guilds(pool=ground.pool, defaults=ground.defaults)
         channels = Channels(pool=ground.pool, defaults=ground.defaults)
         state = BotState()
@@ -92,7 +101,8 @@ class Bot:
         try:
             # READY comes while the gateway starts: whoever takes the events has to be there before.
             beside.append(asyncio.create_task(self.events.run(), name="guild events"))
-            await self._with_reasons(self.gateway.start(check_for_updates=False))
+            if not await self._connect():
+                return
             log.info("bot.started", shards=len(self.gateway.shards))
             beside.append(asyncio.create_task(self.commands.register(), name="register commands"))
             beside.append(asyncio.create_task(self.progress.run(), name="progress"))
@@ -103,6 +113,20 @@ class Bot:
     async def stop(self) -> None:
         """End the bot: the last progress is written, then the session is closed."""
         self._closing.set()
+
+    async def _connect(self) -> bool:
+        """Start the gateway session; False when the end came first."""
+        starting = asyncio.create_task(self._with_reasons(self.gateway.start(check_for_updates=False)), name="start")
+        closing = asyncio.create_task(self._closing.wait(), name="closing")
+        try:
+            await asyncio.wait([starting, closing], return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+            return starting.done()
+        finally:
+            starting.cancel()
+            closing.cancel()
+            await asyncio.gather(starting, closing, return_exceptions=True)
 
     async def _stay(self, beside: list[asyncio.Task[None]]) -> None:
         """Wait for the end: ours, the gateway's, or that of something that should not end."""

@@ -30,6 +30,10 @@ PORT: Final = 8000
 """Where `clipsaver run` serves when no port is set; the other roles serve only where one is."""
 POLL: Final = timedelta(seconds=1)
 """How long a scan that another process queued may go unnoticed."""
+DRAIN: Final = timedelta(seconds=5)
+"""How long scans in hand may take to commit what they have read once the program is told to end."""
+LIMIT: Final = 9.5
+"""Seconds after the first signal when the process is ended by force; it promises to be gone within ten."""
 
 
 class Role(StrEnum):
@@ -42,7 +46,6 @@ class Role(StrEnum):
 
 async def run(config: Config, role: Role) -> int:
     """Run until a signal; the exit status."""
-    logs.catch_crashes()
     asyncio.get_running_loop().set_exception_handler(logs.on_loop_error)
     stop, running = asyncio.Event(), asyncio.Event()
     program = asyncio.create_task(_program(config, role, stop=stop, running=running))
@@ -52,7 +55,7 @@ async def run(config: Config, role: Role) -> int:
         if not running.is_set():
             program.cancel()  # there is nothing to stop yet but the start
 
-    with on_signals(end):
+    with on_signals(end, limit=LIMIT):
         try:
             await program
         except asyncio.CancelledError:
@@ -71,7 +74,7 @@ async def _program(config: Config, role: Role, *, stop: asyncio.Event, running: 
         cron = Cron(below.pool, jobs(below))
         worker = bot = None
         if role is not Role.BOT:
-            worker = Worker([work.station(concurrency=config.scans.concurrency, poll=POLL)])
+            worker = Worker([work.station(concurrency=config.scans.concurrency, poll=POLL)], drain=DRAIN)
         if role is not Role.WORKER:
             wake = (lambda: None) if worker is None else (lambda: worker.wake("scans"))
             bot = Bot.of(below, Scans(pool=below.pool, defaults=below.defaults, wake=wake))

@@ -29,11 +29,16 @@ class Sight:
     work: ScanWork
     bot: Bot | None
     worker: Worker | None
-    cron: Cron | None
+    cron: Cron
 
     async def readiness(self) -> Readiness:
         """Tell whether the process can do its work; it answers for its own parts."""
-        parts = {"database": await self._database(), "discord": self._discord()}
+        jobs = {name: status.as_json() for name, status in self.cron.status().items()}
+        parts = {
+            "database": await self._database(),
+            "discord": self._discord(),
+            "jobs": Part(ok=True, detail={"jobs": jobs}),
+        }
         if self.bot is not None:
             parts |= self._of_bot(self.bot)
         if self.worker is not None:
@@ -41,16 +46,13 @@ class Sight:
                 ok=not self.worker.in_trouble,
                 detail={"in_hand": self.worker.in_hand, "in_trouble": list(self.worker.in_trouble)},
             )
-        if self.cron is not None:
-            jobs = {name: status.as_json() for name, status in self.cron.status().items()}
-            parts["jobs"] = Part(ok=True, detail={"jobs": jobs})
         return Readiness(parts=parts)
 
     async def figures(self) -> Figures:
         """Tell what the process counts."""
         stats = self.ground.rest.stats
         return Figures(
-            requests={(method, route, str(status)): n for (method, route, status), n in stats.requests.items()},
+            requests={(method, route, status): n for (method, route, status), n in stats.requests.items()},
             throttled=dict(stats.throttled),
             invalid_requests=stats.invalid,
             request_latency=Histogram(bounds=BOUNDS, counts=tuple(stats.latency), seconds=stats.latency_sum),

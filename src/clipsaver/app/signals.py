@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -14,8 +15,11 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def on_signals(end: Callable[[], None]) -> Iterator[None]:
-    """Call `end` at the first signal, in the running loop; a second signal ends the process there and then."""
+def on_signals(end: Callable[[], object], *, limit: float | None = None) -> Iterator[None]:
+    """Call `end` at the first signal, in the running loop; a second signal ends the process there and then.
+
+    With a ``limit`` the process ends that many seconds after the first signal, whatever holds it up.
+    """
     loop = asyncio.get_running_loop()
     told = False
 
@@ -25,6 +29,8 @@ def on_signals(end: Callable[[], None]) -> Iterator[None]:
         if told:
             os._exit(128 + number)
         told = True
+        if limit is not None:
+            _end_after(limit)
         end()
 
     try:
@@ -38,3 +44,15 @@ def on_signals(end: Callable[[], None]) -> Iterator[None]:
     finally:
         for number in SIGNALS:
             loop.remove_signal_handler(number)
+
+
+def _end_after(seconds: float) -> None:
+    """End the process then, from a thread: neither a blocked loop nor other threads can be in the way."""
+
+    def force() -> None:
+        log.error("process.ended_by_force", seconds=seconds)
+        os._exit(0)
+
+    timer = threading.Timer(seconds, force)
+    timer.daemon = True
+    timer.start()

@@ -35,7 +35,7 @@ async def demo(options: Namespace) -> int:
     shown, leave = asyncio.Event(), asyncio.Event()
     playing = asyncio.create_task(_play(options, shown=shown, leave=leave))
     # With everything shown the program is still to be stopped in order; before that there is nothing to keep.
-    with on_signals(lambda: leave.set() if shown.is_set() else playing.cancel()):  # type: ignore[func-returns-value]
+    with on_signals(lambda: leave.set() if shown.is_set() else playing.cancel()):
         try:
             summary = await playing
         except asyncio.CancelledError:
@@ -58,7 +58,7 @@ async def _play(options: Namespace, *, shown: asyncio.Event, leave: asyncio.Even
                 print(f"The bot is ready; {bot.url}/ready says so. Now a moderator goes to work.\n", file=out)
                 async with _stage(simulator, options, folder) as stage:
                     await stage.command()
-                    summary = await stage.watch()
+                    summary = await stage.watch(bot.alive)
                 if not options.once:
                     _tell(summary, options)
                     print(f"\nThe bot goes on, at {bot.url}. End with Ctrl-C.", file=out, flush=True)
@@ -73,14 +73,16 @@ async def _play(options: Namespace, *, shown: asyncio.Event, leave: asyncio.Even
 
 def _tell(summary: Summary, options: Namespace) -> None:
     if options.json:
-        print(orjson.dumps(summary.as_json(), option=orjson.OPT_INDENT_2).decode(), flush=True)
+        text = orjson.dumps(summary.as_json(), option=orjson.OPT_INDENT_2).decode()
     else:
-        print(f"\n{summary.as_text()}", flush=True)
+        text = f"\n{summary.as_text()}"
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def _complain(summary: Summary, bot: Program) -> None:
     if not summary.exact:
-        print(f"\nThe end of the bot's log:\n{bot.tail()}", file=sys.stderr, flush=True)
+        sys.stderr.write(f"\nThe end of the bot's log:\n{bot.tail()}\n")
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """The program under show: `clipsaver run` in a process of its own, as an operator would start it."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -13,6 +14,7 @@ import aiohttp
 from attrs import frozen
 
 from clipsaver.errors import StartFailed
+from clipsaver.postgres import launch
 
 START: Final = 60.0
 """Seconds until the program must be ready."""
@@ -34,19 +36,23 @@ class Program:
         """Wait until /ready says so; StartFailed with the log's end when it doesn't in time."""
         try:
             async with asyncio.timeout(START), aiohttp.ClientSession() as session:
-                while not await self._is_ready(session):
+                while not await self._is_ready(session):  # noqa: ASYNC110 - another process's state
                     await asyncio.sleep(0.05)
         except TimeoutError:
             raise StartFailed(f"The program was not ready within {START:.0f} seconds.\n{self.tail()}") from None
 
     async def _is_ready(self, session: aiohttp.ClientSession) -> bool:
-        if self.process.returncode is not None:
-            raise StartFailed(f"The program ended with status {self.process.returncode}.\n{self.tail()}")
+        self.alive()
         try:
             async with session.get(f"{self.url}/ready") as response:
                 return response.status == 200  # noqa: PLR2004 - OK
         except aiohttp.ClientError:
             return False
+
+    def alive(self) -> None:
+        """Pass if it still runs; else StartFailed with the log's end."""
+        if self.process.returncode is not None:
+            raise StartFailed(f"The program ended with status {self.process.returncode}.\n{self.tail()}")
 
     async def stop(self) -> int:
         """Send SIGTERM and wait; the exit status, or -9 when it had to be killed."""
@@ -72,11 +78,21 @@ async def program(
     log = folder / "clipsaver.log"
     command = [sys.executable, "-m", "clipsaver", "run"]
     if config is not None:
-        command += ["--config", str(config.absolute())]
+        command += ["--config", str(config.absolute())]  # noqa: ASYNC240 - joins two texts, reads nothing
+    # However the demo ends, the program must not stay behind: through the launcher it gets SIGTERM when we are gone.
+    order = {
+        "parent": os.getpid(),
+        "mapped": None,
+        "user": None,
+        "signal": signal.SIGTERM,
+        "reach": [],
+        "command": command,
+    }
+    launcher = [sys.executable, "-I", "-S", launch.__file__, json.dumps(order)]
     own = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
     with log.open("wb") as out:
         process = await asyncio.create_subprocess_exec(
-            *command,
+            *launcher,
             cwd=folder,
             env={**own, **settings, "CLIPSAVER_WEB_PORT": str(port)},
             stdin=asyncio.subprocess.DEVNULL,
@@ -92,5 +108,16 @@ async def program(
             await process.wait()
 
 
-SETTINGS: Final = ("CLIPSAVER_", "BOT_TOKEN", "DISCORD_", "DATABASE_URL", "POSTGRES_", "DB_", "REDIS_URL", "LOG_LEVEL")
+SETTINGS: Final = (
+    "CLIPSAVER_",
+    "BOT_TOKEN",
+    "DISCORD_",
+    "DATABASE_URL",
+    "POSTGRES_",
+    "DB_",
+    "REDIS_URL",
+    "LOG_LEVEL",
+    "INSTALL_INTENT_",
+    "DEFAULT_SETTINGS_PATH",
+)
 """Variables of an installation that have no business in a demo."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, TextIO
 
 from attrs import define, field
@@ -59,9 +59,10 @@ class Stage:
         if len(self.channels) > MOST_SHOWN:
             print(f"… and the same in {len(self.channels) - MOST_SHOWN} more channels", file=self.out, flush=True)
 
-    async def watch(self) -> Summary:
-        """Show how far the scans are until all have ended, and then what they found."""
+    async def watch(self, alive: Callable[[], None]) -> Summary:
+        """Show how far the scans are until all have ended, and then what they found; `alive` raises to end it."""
         while True:
+            alive()
             async with self.pool.acquire() as conn:
                 runs = (await scans_store.latest_runs(conn, self.guild_id)).values()
             self._show(list(runs))
