@@ -1,0 +1,43 @@
+"""A house for each test."""
+
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clipsaver.postgres.pool import Pool
+from clipsaver.simulator.world import World
+from tests.fixtures.discord import StartSimulator
+from tests.flows.house import House
+
+Build = Callable[..., Awaitable[House]]
+"""``await build(seed, **plan)``: a house on a Discord drawn from a seed."""
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def build(simulate: StartSimulator, pool: Pool, database_url: str, tmp_path: Path) -> Build:
+    """Build houses; nobody is in yet."""
+
+    async def make(seed: int = 1, *, latency: float = 0.0, **plan: Any) -> House:
+        simulator = await simulate(World.from_seed(seed, **plan), latency=latency)
+        settings = {
+            "BOT_TOKEN": simulator.token,
+            "CLIPSAVER_DISCORD_REST_URL": simulator.rest_url,
+            "CLIPSAVER_DISCORD_MEDIA_ORIGINS": simulator.cdn_origin,
+            "CLIPSAVER_DISCORD_REQUESTS_PER_SECOND": "0",
+            "CLIPSAVER_DATA_DIR": str(tmp_path / "data"),
+            "CLIPSAVER_DATABASE_URL": database_url,
+            "CLIPSAVER_WEB_PORT": str(free_port()),
+        }
+        return House(simulator=simulator, pool=pool, settings=settings, folder=tmp_path)
+
+    return make

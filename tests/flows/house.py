@@ -1,0 +1,137 @@
+"""A whole program on a simulated Discord, in this process, that can be stopped and started again."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from attrs import frozen
+
+from clipsaver.app.run import Role, _program
+from clipsaver.config import load
+from clipsaver.postgres.pool import Pool
+from clipsaver.scans import store
+from clipsaver.scans.model import Run
+from clipsaver.simulator.entities import Channel
+from clipsaver.simulator.person import Person
+from clipsaver.simulator.person.reply import Reply
+from clipsaver.simulator.person.shown import Shown
+from clipsaver.simulator.server import Simulator
+from clipsaver.simulator.world import World
+from tests.flows.waiting import PATIENCE, eventually
+
+READY = 30.0
+STOP = 10.0
+"""Seconds a start and a stop may take; the second is promised."""
+
+
+@frozen(kw_only=True)
+class House:
+    """A Discord, a database, and the program between them."""
+
+    simulator: Simulator
+    pool: Pool
+    settings: dict[str, str]
+    """The program's environment."""
+    folder: Path
+
+    @property
+    def world(self) -> World:
+        """What there is."""
+        return self.simulator.world
+
+    @property
+    def guild_id(self) -> int:
+        """The first guild."""
+        return next(iter(self.world.guilds))
+
+    @property
+    def moderator(self) -> Person:
+        """Someone who manages the first guild."""
+        return Person(self.simulator, self.world.moderator_of(self.guild_id))
+
+    @property
+    def owner(self) -> Person:
+        """Someone who sees all of the first guild."""
+        return Person(self.simulator, self.world.guilds[self.guild_id].owner_id)
+
+    @property
+    def pages(self) -> int:
+        """How many pages of messages were asked for so far."""
+        return self.simulator.stats.requests["GET /channels/{channel_id}/messages"]
+
+    def channel(self, name: str) -> Channel:
+        """The channel or thread of a name, of the first guild."""
+        there = self.world.channels_of(self.guild_id) + self.world.channels_of(self.guild_id, threads=True)
+        return next(one for one in there if one.name == name)
+
+    @asynccontextmanager
+    async def open(self, **environ: str) -> AsyncIterator[str]:
+        """Run the program until the block ends: its address, once it is ready."""
+        config = load(None, self.settings | environ, self.folder)
+        stop, running = asyncio.Event(), asyncio.Event()
+        program = asyncio.create_task(_program(config, Role.RUN, stop=stop, running=running))
+        url = f"http://127.0.0.1:{config.web.port}"
+        try:
+            async with asyncio.timeout(READY), aiohttp.ClientSession() as session:
+                while not await _is_ready(session, url):
+                    if program.done():
+                        await program
+                    await asyncio.sleep(0.02)
+            yield url
+            assert not program.done()
+        finally:
+            stop.set()
+            await asyncio.wait([program], timeout=STOP)
+            ended = program.done()
+            program.cancel()
+            await asyncio.gather(program, return_exceptions=True)
+        assert ended, "the program did not stop in time"
+        program.result()
+
+    async def ask(self, line: str, *, by: Person | None = None, where: Channel | None = None, **values: Any) -> Reply:
+        """Use a command in #clips, as the moderator unless it is said otherwise; the whole answer."""
+        reply = await (by or self.moderator).run(line, in_channel=where or self.channel("clips"), **values)
+        return await reply.wait_final()
+
+    async def run(self, channel: Channel) -> Run | None:
+        """The active scan of a channel, or the latest."""
+        async with self.pool.acquire() as conn:
+            return await store.latest_run(conn, channel.id)
+
+    async def ended(self, channel: Channel, *, timeout: float = PATIENCE) -> Run:  # noqa: ASYNC109 - likewise
+        """Wait until no scan of a channel is active: the latest."""
+
+        async def look() -> Run | None:
+            run = await self.run(channel)
+            return None if run is None or run.status.active else run
+
+        found = await eventually(look, timeout=timeout)
+        assert found is not None
+        return found
+
+    async def read(self, channel: Channel, messages: int) -> Run:
+        """Wait until so many messages of a channel are read: the scan."""
+
+        async def look() -> Run | None:
+            run = await self.run(channel)
+            return run if run is not None and run.messages_scanned >= messages else None
+
+        found = await eventually(look)
+        assert found is not None
+        return found
+
+    def said(self, channel: Channel) -> list[Shown]:
+        """The bot's ordinary messages in a channel, oldest first."""
+        kept = self.world.histories[channel.id].changed()
+        return [Shown.of(self.world, one) for _, one in sorted(kept.items()) if one.author_id == self.world.bot_id]
+
+
+async def _is_ready(session: aiohttp.ClientSession, url: str) -> bool:
+    try:
+        async with session.get(f"{url}/ready") as response:
+            return response.status == 200
+    except aiohttp.ClientError:
+        return False
