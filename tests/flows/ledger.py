@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
 
 from attrs import frozen
 
@@ -86,9 +85,7 @@ def expected(world: World, run: Run, *, without: Collection[int] = ()) -> Ledger
     return Ledger(
         clips=Counter(clip for one in holding.values() for clip in one.clips),
         messages={one.id: one.author_id for one in holding.values()},
-        authors={
-            one.author_id: one.webhook_name or world.users[one.author_id].username for one in holding.values()
-        },
+        authors={one.author_id: one.webhook_name or world.users[one.author_id].username for one in holding.values()},
         message_count=len(there),
         coverage=ranges.between(0, run.horizon),
         last_message_id=max((one.id for one in there), default=None),
@@ -99,6 +96,7 @@ def recount(world: World, channel_id: int, *, without: Collection[int] = ()) -> 
     """What a run that read all of a channel has to have counted."""
     there = _read(world, channel_id)
     holding = [one for one in there if one.clips and one.id not in without]
+    # An odd one is not looked into.
     large = sum(1 for one in there for file in _files(one) if one.id not in without and _is_too_large(file))
     skipped = {"too_large": large, "odd": len(without)}
     return Figures(
@@ -126,8 +124,3 @@ def _files(message: Message) -> Iterator[Attachment]:
 def _is_too_large(file: Attachment) -> bool:
     """A video that is no clip by the default settings; nothing but its size can be the reason."""
     return file.kind in VIDEO_TYPES and not file.is_clip
-
-
-def as_text(figures: Any) -> str:
-    """A number as people read it."""
-    return f"{figures:,}"
