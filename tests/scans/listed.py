@@ -14,7 +14,6 @@ from clipsaver.discord.access import ChannelAccess
 from clipsaver.discord.history import Page
 from clipsaver.discord.permissions import Permission
 from clipsaver.discord.snapshots import ChannelSnapshot
-from clipsaver.errors import LeaseLost
 from clipsaver.postgres.pool import Pool
 from clipsaver.scans.model import Run, ScanRequest
 from clipsaver.scans.service import Scans
@@ -46,7 +45,7 @@ def message(message_id: int, *, channel_id: int, content: str = "", videos: int 
                 "id": str(message_id + 1 + n),
                 "filename": f"clip{n}.mp4",
                 "size": 1000,
-                "url": f"https://cdn.discordapp.com/attachments/{channel_id}/{message_id + 1 + n}/clip{n}.mp4?ex=70000000",
+                "url": f"https://cdn.discordapp.com/attachments/1/{message_id + 1 + n}/clip{n}.mp4?ex=70000000",
                 "content_type": "video/mp4",
             }
             for n in range(videos)
@@ -61,6 +60,8 @@ class Listed:
     """Discord's side: a history and what the bot may do there, both open to the test."""
 
     channel_id: int
+    offset: int = 0
+    """Added to every message id, so that several channels on one database have messages of their own."""
     now: float = 1000.0
     """Seconds since the epoch of these tests, by Discord's clock."""
     messages: dict[int, Mapping[str, Any]] = field(factory=dict)
@@ -74,7 +75,7 @@ class Listed:
 
     def post(self, second: float, **what: Any) -> int:
         """Post a message at that second."""
-        message_id = at(second)
+        message_id = at(second) + self.offset
         self.messages[message_id] = message(message_id, channel_id=self.channel_id, **what)
         return message_id
 
@@ -85,7 +86,7 @@ class Listed:
         before: int | None = None,
         after: int | None = None,
         limit: int = 100,
-        on_wait: object = None,
+        **_: object,
     ) -> Page:
         """Answer as Get Channel Messages does, once the gate lets it through."""
         assert channel_id == self.channel_id
@@ -157,8 +158,8 @@ class Bench:
         """What a worker would run."""
         return ScanWork(
             pool=self.pool,
-            history=self.listed,  # type: ignore[arg-type] - the one stand-in
-            access=self.listed,  # type: ignore[arg-type] - likewise
+            history=self.listed,  # type: ignore[arg-type]  # the one stand-in
+            access=self.listed,  # type: ignore[arg-type]  # likewise
             clips=Clips(pool=self.pool),
             defaults=self.defaults,
             application_id=APPLICATION,
@@ -194,6 +195,12 @@ class Bench:
         await self.work.work(*claimed)
         return await self.run(claimed[0].id)
 
+    async def scanned(self, run_id: UUID, messages: int) -> None:
+        """Wait until a run has committed so many messages."""
+        async with asyncio.timeout(30):
+            while (await self.run(run_id)).messages_scanned < messages:  # noqa: ASYNC110 - the database has no event
+                await asyncio.sleep(0)
+
     async def run(self, run_id: UUID) -> Run:
         """Look at a run."""
         return await self.scans.run(GUILD, run_id)
@@ -209,6 +216,3 @@ class Bench:
         """The clips that are kept of this channel."""
         rows = await self.pool.fetch("select clip_id from clips where channel_id = $1", self.listed.channel_id)
         return {row["clip_id"] for row in rows}
-
-
-__all__ = ["APPLICATION", "EPOCH", "GUILD", "Bench", "LeaseLost", "Listed", "at", "message"]

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Coroutine
+from datetime import timedelta
 from typing import Any, TypeVar
-from uuid import UUID
 
-from hypothesis import HealthCheck, settings
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -15,8 +17,6 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-
-import pytest
 
 from clipsaver.postgres import ranges
 from clipsaver.postgres.pool import Pool, open_pool
@@ -41,8 +41,10 @@ class Interleavings(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         type(self).channels += 1
-        self.bench = Bench(pool=self.pool, listed=Listed(channel_id=at(0) + type(self).channels))
-        self.bench.listed.gate = asyncio.Semaphore(0)
+        self.bench = Bench(
+            pool=self.pool, listed=Listed(channel_id=at(0) + type(self).channels, offset=8 * type(self).channels)
+        )
+        self.gate = self.bench.listed.gate = asyncio.Semaphore(0)
         self.workers: list[tuple[Run, Lease, asyncio.Task[None]]] = []
         self.match: str | None = None
 
@@ -71,8 +73,6 @@ class Interleavings(RuleBasedStateMachine):
         """A moderator starts a scan; the active one is shown if there is one."""
         what: dict[str, Any] = {"direction": direction, "rescan": rescan, "limit": limit}
         if bounds is not None and bounds[0] < bounds[1]:
-            from datetime import timedelta
-
             what |= {"since": EPOCH + timedelta(seconds=bounds[0]), "until": EPOCH + timedelta(seconds=bounds[1])}
         self.do(self.bench.start(**what))
 
@@ -97,7 +97,7 @@ class Interleavings(RuleBasedStateMachine):
         async def answer() -> None:
             for _ in range(pages):
                 if self.bench.listed.waiting:
-                    self.bench.listed.gate.release()  # type: ignore[union-attr] - there is one
+                    self.gate.release()
                     await self._quiet()
 
         self.do(answer())
@@ -110,7 +110,7 @@ class Interleavings(RuleBasedStateMachine):
         async def kill() -> None:
             _, _, task = self.workers.pop(which % len(self.workers))
             if self.bench.listed.waiting and steps:
-                self.bench.listed.gate.release()  # type: ignore[union-attr] - there is one
+                self.gate.release()
             for _ in range(steps):
                 await asyncio.sleep(0)
             task.cancel()
@@ -241,6 +241,8 @@ def test_any_interleaving(server: Server, monkeypatch: pytest.MonkeyPatch) -> No
                     max_examples=60,
                     stateful_step_count=30,
                     deadline=None,
+                    phases=[Phase.generate],
+                    database=None,
                     suppress_health_check=list(HealthCheck),
                 ),
             )
@@ -249,13 +251,8 @@ def test_any_interleaving(server: Server, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 async def _fresh(server: Server) -> Pool:
-    import asyncpg
-
     admin = await asyncpg.connect(server.url)
     await admin.execute("drop database if exists interleavings with (force)")
     await admin.execute("create database interleavings template with_schema")
     await admin.close()
     return await open_pool(database_of(server.url, "interleavings"), size=8)
-
-
-__all__ = ["UUID"]

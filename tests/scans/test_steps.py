@@ -1,7 +1,6 @@
 """One run, carried on by a worker: what it reads, keeps, counts, and refuses to believe."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -18,14 +17,14 @@ CHANNEL = at(0)
 
 
 @pytest.fixture
-async def bench(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
+async def bench(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """A channel with twelve messages, every third with a clip, in pages of three."""
     monkeypatch.setattr(plan, "PAGE_LIMIT", 3)
     bench = Bench(pool=pool, listed=Listed(channel_id=CHANNEL))
     await bench.settle()
     for n in range(12):
         bench.listed.post(10 * n + 10, videos=int(n % 3 == 0), content="a" if n < 6 else "b")
-    yield bench
+    return bench
 
 
 @pytest.mark.parametrize("direction", Direction)
@@ -138,8 +137,7 @@ async def test_new_rules_in_the_middle_start_the_run_over(bench: Bench) -> None:
     claimed = await bench.claim()
     assert claimed is not None
     work = asyncio.create_task(bench.work.work(*claimed))
-    while (await bench.run(claimed[0].id)).messages_scanned < 6:
-        await asyncio.sleep(0)
+    await bench.scanned(claimed[0].id, 6)
     await _set(bench, match_regex="b")
     bench.listed.gate.release()
     for _ in range(30):
@@ -168,8 +166,7 @@ async def test_a_canceled_run_stops_between_pages(bench: Bench) -> None:
     claimed = await bench.claim()
     assert claimed is not None
     work = asyncio.create_task(bench.work.work(*claimed))
-    while (await bench.run(run.id)).messages_scanned < 3:
-        await asyncio.sleep(0)
+    await bench.scanned(run.id, 3)
     canceled = await bench.scans.cancel(GUILD, CHANNEL, by=1)
     assert RunStatus.CANCELED is canceled.status
     bench.listed.gate.release()
@@ -191,8 +188,7 @@ async def test_a_worker_that_lost_its_lease_writes_nothing(bench: Bench) -> None
     sleeper = await bench.claim()
     assert sleeper is not None
     work = asyncio.create_task(bench.work.work(*sleeper))
-    while (await bench.run(run.id)).messages_scanned < 3:
-        await asyncio.sleep(0)
+    await bench.scanned(run.id, 3)
     await bench.expire_leases()
     gate, bench.listed.gate = bench.listed.gate, None
     assert (await bench.carry_on()).messages_scanned == 12
@@ -209,8 +205,7 @@ async def test_draining_hands_the_run_back(bench: Bench) -> None:
     claimed = await bench.claim()
     assert claimed is not None
     work = asyncio.create_task(bench.work.work(*claimed))
-    while (await bench.run(run.id)).messages_scanned < 3:
-        await asyncio.sleep(0)
+    await bench.scanned(run.id, 3)
     claimed[1].draining.set()
     await work
     handed = await bench.run(run.id)

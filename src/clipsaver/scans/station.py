@@ -109,8 +109,8 @@ class ScanWork:
             except Exception:
                 reference = logs.reference()
                 log.exception("scan.crashed", reference=reference)
-                error = ClipsaverError(f"Something went wrong while reading the channel (reference {reference}).")
-                await self._trouble(run, lease.token, error, progress=crawl.progress)
+                said = ClipsaverError(f"Something went wrong while reading the channel (reference {reference}).")
+                await self._trouble(run, lease.token, said, progress=crawl.progress)
             else:
                 if ended is None:
                     log.info("scan.handed_back")
