@@ -1,0 +1,155 @@
+"""The program in a process of its own, as an operator runs it, and what a test does with it."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+from attrs import define
+
+import clipsaver
+from clipsaver.app.demo.program import SETTINGS
+from clipsaver.simulator.server import Simulator
+
+SOURCE = str(Path(clipsaver.__file__).parents[1])
+COMPILING = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
+PATIENCE = 30.0
+"""Seconds that anything may take on a busy machine."""
+PROMISED = 10.0
+"""Seconds from a signal to the end."""
+
+
+async def until(what: Callable[[], Any], *, seconds: float = PATIENCE) -> Any:
+    """Look again and again until there is something, and return it; a TimeoutError when it takes too long."""
+    async with asyncio.timeout(seconds):
+        while not (found := what()):
+            await asyncio.sleep(0.02)
+        return found
+
+
+@define(eq=False, kw_only=True)
+class Program:
+    """One process, and what it wrote."""
+
+    process: asyncio.subprocess.Process
+    out: Path
+    err: Path
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """What it logged so far; every whole line is a JSON object."""
+        whole = self.out.read_bytes().rpartition(b"\n")[0]
+        return [orjson.loads(line) for line in whole.splitlines()]
+
+    def said(self, event: str) -> dict[str, Any] | None:
+        """Return the first line about an event."""
+        return next((line for line in self.lines if line["event"] == event), None)
+
+    async def hear(self, event: str) -> dict[str, Any]:
+        """Wait for a line about an event."""
+
+        def look() -> dict[str, Any] | None:
+            ended = self.process.returncode is not None  # asked first, since the last lines come before
+            if (found := self.said(event)) is None and ended:
+                raise AssertionError(f"ended without {event}:\n{self.everything}")
+            return found
+
+        found: dict[str, Any] = await until(look)
+        return found
+
+    @property
+    def everything(self) -> str:
+        """All it wrote, to either stream."""
+        return self.out.read_text("utf-8") + self.err.read_text("utf-8")
+
+    @property
+    def critical(self) -> list[dict[str, Any]]:
+        """The lines about why it could not go on."""
+        return [line for line in self.lines if line["level"] == "critical"]
+
+    async def get(self, path: str) -> tuple[int, str]:
+        """Ask its HTTP server; the status and the body."""
+        port = (await self.hear("web.listening"))["port"]
+        async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}{path}") as response:
+            return response.status, await response.text()
+
+    async def ready(self) -> None:
+        """Wait until /ready says yes."""
+        async with asyncio.timeout(PATIENCE):
+            while (await self.get("/ready"))[0] != 200:
+                await asyncio.sleep(0.02)
+
+    async def ended(self, *, seconds: float = PATIENCE) -> int:
+        """Wait for its end; the exit status."""
+        async with asyncio.timeout(seconds):
+            return await self.process.wait()
+
+    async def stop(self, number: int = signal.SIGTERM) -> int:
+        """Ask it to end; the exit status, which has to come within the time that is promised."""
+        began = time.monotonic()
+        self.process.send_signal(number)
+        status = await self.ended(seconds=PROMISED)
+        assert time.monotonic() - began < PROMISED
+        return status
+
+
+def settings(simulator: Simulator, folder: Path, **more: str) -> dict[str, str]:
+    """Return the environment of a program that talks to a simulator."""
+    return {
+        "BOT_TOKEN": simulator.token,
+        "CLIPSAVER_DISCORD_REST_URL": simulator.rest_url,
+        "CLIPSAVER_DISCORD_REQUESTS_PER_SECOND": "0",
+        "CLIPSAVER_DATA_DIR": str(folder / "data"),
+        "CLIPSAVER_WEB_PORT": "0",
+    } | more
+
+
+@asynccontextmanager
+async def program(role: str, environ: Mapping[str, str], folder: Path) -> AsyncIterator[Program]:
+    """Start a role in a folder; whatever happens it is gone afterwards."""
+    folder.mkdir(exist_ok=True)
+    number = len(list(folder.glob("*.out")))
+    out, err = folder / f"{number}.out", folder / f"{number}.err"
+    own = {name: value for name, value in os.environ.items() if not name.startswith((*SETTINGS, *COMPILING))}
+    # What a start compiles serves the next one as well.
+    own |= {"PYTHONPATH": SOURCE, "PYTHONPYCACHEPREFIX": str(folder.parent / "compiled")}
+    with out.open("wb") as to_out, err.open("wb") as to_err:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "clipsaver", role),
+            cwd=folder,
+            env={**own, **environ},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=to_out,
+            stderr=to_err,
+        )
+    running = Program(process=process, out=out, err=err)
+    try:
+        yield running
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await running.ended()
+
+
+def postmaster(folder: Path) -> int:
+    """Return the process id of the embedded server on a program's data folder; 0 when there is none."""
+    for file in (folder / "data").rglob("postmaster.pid"):
+        if lines := file.read_text("ascii").split():
+            return int(lines[0])
+    return 0
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
