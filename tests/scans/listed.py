@@ -1,7 +1,7 @@
 """A channel whose messages are a list, read page by page when the test says so; everything else is real."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -197,8 +197,16 @@ class Bench:
 
     async def scanned(self, run_id: UUID, messages: int) -> None:
         """Wait until a run has committed so many messages."""
+
+        async def enough() -> bool:
+            return (await self.run(run_id)).messages_scanned >= messages
+
+        await self.until(enough)
+
+    async def until(self, true: Callable[[], Awaitable[bool]]) -> None:
+        """Wait until something is so."""
         async with asyncio.timeout(30):
-            while (await self.run(run_id)).messages_scanned < messages:  # noqa: ASYNC110 - the database has no event
+            while not await true():  # noqa: ASYNC110 - the database has no event
                 await asyncio.sleep(0)
 
     async def run(self, run_id: UUID) -> Run:

@@ -190,7 +190,7 @@ class Crawl:
 
     async def _believe(self, ask: plan.Ask, page: Page, todo: Ranges) -> ReadPage:
         """Tell what a page proves; that nothing is left counts only if the bot may still read the channel."""
-        if not page.messages or (ask.before is not None and len(page.messages) < ask.limit):
+        if not page.messages or (ask.before is not None and page.short):
             await self._readable()
         proved = proves(page, horizon=self.run.horizon or 0)
         closes = plan.closes(ask, proved, todo)
