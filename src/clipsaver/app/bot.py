@@ -55,7 +55,13 @@ class Bot:
         guilds = Guilds(pool=ground.pool, defaults=ground.defaults)
         channels = Channels(pool=ground.pool, defaults=ground.defaults)
         state = BotState()
-        events = GuildEvents(guilds=guilds, channels=channels, state=state, reread=GuildReader(rest=ground.rest))
+        events = GuildEvents(
+            guilds=guilds,
+            channels=channels,
+            state=state,
+            reread=GuildReader(rest=ground.rest),
+            own_id=ground.application.bot_id,
+        )
         gateway = hikari.GatewayBot(
             ground.config.discord.token,
             rest_url=ground.config.discord.rest_url,

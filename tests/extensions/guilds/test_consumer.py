@@ -386,6 +386,16 @@ async def test_the_newest_message_of_each_channel_is_its_activity(events: GuildE
     ]
 
 
+async def test_what_we_write_ourselves_is_no_activity(events: GuildEvents) -> None:
+    """A scan's own progress message must not look like something that is still to be read."""
+    message = {"id": str(LATE), "channel_id": "10", "guild_id": "1"}
+    events.own_id = 7
+    events.put("MESSAGE_CREATE", message | {"author": {"id": "7"}})
+    assert events._active == {}
+    events.put("MESSAGE_CREATE", message | {"author": {"id": "8"}})
+    assert events._active == {10: LATE}
+
+
 async def test_activity_waits_for_the_database(
     events: GuildEvents, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

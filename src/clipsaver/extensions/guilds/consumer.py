@@ -61,6 +61,8 @@ class GuildEvents:
     state: BotState
     reread: Callable[[int], Awaitable[GuildSnapshot | None]]
     """Reads a guild again, when events about it had to be dropped."""
+    own_id: int = 0
+    """Our own user: what it writes is no sign of life of a channel, as it is never scanned."""
     capacity: int = CAPACITY
     gather: float = GATHER
     settle: float = SETTLE
@@ -139,6 +141,9 @@ class GuildEvents:
         try:
             channel_id, message_id = whole(payload.get("channel_id")), whole(payload.get("id"))
         except Mismatch:
+            return
+        author = payload.get("author")
+        if isinstance(author, Mapping) and str(author.get("id")) == str(self.own_id):
             return
         if channel_id in self._active or len(self._active) < MOST_ACTIVE:
             self._active[channel_id] = max(message_id, self._active.get(channel_id, 0))
