@@ -45,7 +45,7 @@ class House:
     @property
     def guild_id(self) -> int:
         """The first guild."""
-        return next(iter(self.world.guilds))
+        return min(self.world.guilds)
 
     @property
     def moderator(self) -> Person:
