@@ -51,9 +51,7 @@ def assert_well_logged(run: Program, simulator: Simulator) -> None:
     assert "hunter2" not in run.everything
 
 
-async def test_from_one_command_to_a_finished_scan(
-    discord: Simulator, moderation: Moderation, tmp_path: Path
-) -> None:
+async def test_from_one_command_to_a_finished_scan(discord: Simulator, moderation: Moderation, tmp_path: Path) -> None:
     """One command: it becomes ready, is told to scan, finds exactly what is there, shows figures, and ends in order."""
     async with program("run", settings(discord, tmp_path), tmp_path) as run:
         await run.ready()

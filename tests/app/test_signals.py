@@ -70,24 +70,20 @@ async def test_handlers_are_taken_away() -> None:
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
-async def test_the_limit_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The process is ended in order, though by force."""
-    ended = asyncio.Event()
+@pytest.mark.parametrize(("limit", "signals_sent", "status"), [(0.01, 1, 0), (None, 2, 128 + signal.SIGTERM)])
+async def test_how_it_is_ended(
+    limit: float | None, signals_sent: int, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the limit the process is ended in order, though by force; after a second signal as shells tell it."""
     loop = asyncio.get_running_loop()
-    statuses: list[int] = []
-
-    def leave(status: int) -> None:
-        statuses.append(status)
-        loop.call_soon_threadsafe(ended.set)
-
-    monkeypatch.setattr(signals.os, "_exit", leave)
-    with on_signals(lambda: None, limit=0.01):
-        os.kill(os.getpid(), signal.SIGTERM)
-        await asyncio.wait_for(ended.wait(), 5)
-        os.kill(os.getpid(), signal.SIGINT)
-        ended.clear()
-        await asyncio.wait_for(ended.wait(), 5)
-    assert [0, 128 + signal.SIGINT] == statuses
+    statuses: asyncio.Queue[int] = asyncio.Queue()
+    told: asyncio.Queue[None] = asyncio.Queue()
+    monkeypatch.setattr(signals.os, "_exit", lambda status: loop.call_soon_threadsafe(statuses.put_nowait, status))
+    with on_signals(lambda: told.put_nowait(None), limit=limit):
+        for _ in range(signals_sent):
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.wait_for(told.get(), 5)
+        assert status == await asyncio.wait_for(statuses.get(), 5)
 
 
 async def test_where_loops_take_no_signals(monkeypatch: pytest.MonkeyPatch) -> None:

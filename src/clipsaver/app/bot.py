@@ -26,6 +26,7 @@ from clipsaver.scans.service import Scans
 log = structlog.get_logger("clipsaver.app")
 
 INTENTS: Final = hikari.Intents.GUILDS | hikari.Intents.GUILD_MESSAGES | hikari.Intents.MESSAGE_CONTENT
+CANCELLATIONS: Final = 10
 
 
 def as_error(record: logging.LogRecord) -> bool:
@@ -33,6 +34,20 @@ def as_error(record: logging.LogRecord) -> bool:
     if record.levelno >= logging.CRITICAL:
         record.levelno, record.levelname = logging.ERROR, "ERROR"
     return True
+
+
+async def end_shards() -> None:
+    """End shards that were still connecting: hikari forgets them when a start fails, and they would try for ever.
+
+    They are known by their tasks' name alone, and may take one cancellation for a failed connection.
+    """
+    for _ in range(CANCELLATIONS):
+        left = [task for task in asyncio.all_tasks() if task.get_name().startswith("keep alive (shard")]
+        if not left:
+            return
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=0.1)
 
 
 @define(kw_only=True)
@@ -159,6 +174,7 @@ class Bot:
         await asyncio.gather(*beside, return_exceptions=True)
         if self.gateway.is_alive:
             await self.gateway.close()
+        await end_shards()
         await self.commands.stop()
 
     async def _with_reasons(self, work: Coroutine[Any, Any, None] | Awaitable[None]) -> None:

@@ -80,7 +80,7 @@ def _look_at_settings(report: Report, config: Config) -> None:
     try:
         check_settings(config.guild_defaults)
     except BadInput as error:
-        report.bad(f"guild_defaults: {error}")
+        report.bad(str(error))
     else:
         report.good("guild_defaults: every setting can be used")
 

@@ -67,7 +67,7 @@ async def ground(config: Config) -> AsyncIterator[Ground]:
     try:
         defaults = check(config.guild_defaults)
     except BadInput as error:
-        raise StartFailed(f"guild_defaults: {error}") from None
+        raise StartFailed(str(error)) from None
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(database(config))
         budget = None

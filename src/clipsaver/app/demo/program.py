@@ -20,6 +20,8 @@ START: Final = 60.0
 """Seconds until the program must be ready."""
 STOP: Final = 15.0
 """Seconds until it must have ended after SIGTERM; it promises ten."""
+ROLE: Final = ("-m", "clipsaver", "run")
+"""What is started."""
 TAIL: Final = 20
 """Log lines that are shown when it fails."""
 
@@ -76,7 +78,7 @@ async def program(
 ) -> AsyncIterator[Program]:
     """Start `clipsaver run` with these settings over the given environment; killed when left while running."""
     log = folder / "clipsaver.log"
-    command = [sys.executable, "-m", "clipsaver", "run"]
+    command = [sys.executable, *ROLE]
     if config is not None:
         command += ["--config", str(config.absolute())]  # noqa: ASYNC240 - joins two texts, reads nothing
     # However the demo ends, the program must not stay behind: through the launcher it gets SIGTERM when we are gone.

@@ -1,0 +1,139 @@
+"""What a process tells about itself."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from clipsaver.app import sight as module
+from clipsaver.app.bot import Bot
+from clipsaver.app.ground import Ground, ground
+from clipsaver.app.jobs import jobs
+from clipsaver.app.run import _scan_work
+from clipsaver.app.sight import Sight
+from clipsaver.discord.rest import Priority, Route, Unauthorized
+from clipsaver.scans.model import Figures as Read
+from clipsaver.scans.service import Scans
+from clipsaver.simulator.server import Simulator
+from clipsaver.work.cron import Cron
+from clipsaver.work.worker import Worker
+from tests.app.conftest import Configure
+from tests.app.programs import until
+
+
+@pytest.fixture
+async def below(configure: Configure) -> AsyncIterator[Ground]:
+    """What it stands on."""
+    async with ground(configure()) as made:
+        yield made
+
+
+@pytest.fixture
+def whole(below: Ground) -> Sight:
+    """A process that does everything, and has begun nothing."""
+    work = _scan_work(below)
+    return Sight(
+        ground=below,
+        work=work,
+        bot=Bot.of(below, Scans(pool=below.pool, defaults=below.defaults)),
+        worker=Worker([work.station(concurrency=3, poll=timedelta(seconds=1))], first_pause=timedelta(seconds=0.01)),
+        cron=Cron(below.pool, jobs(below)),
+    )
+
+
+async def test_what_is_missing_at_first(whole: Sight) -> None:
+    """Before the gateway session stands, its parts are missing, and the rest is there."""
+    readiness = await whole.readiness()
+    assert {"gateway", "guilds", "commands"} == set(readiness.missing)
+    parts = readiness.as_json()["parts"]
+    assert {"purge_install_intents", "purge_scan_runs", "purge_odd_payloads"} == parts["jobs"]["jobs"].keys()
+    assert {"ok": True, "in_hand": {"scans": 0}, "in_trouble": []} == parts["worker"]
+
+
+async def test_nothing_is_missing(whole: Sight) -> None:
+    """With the session, the guilds and the commands, all is there."""
+    bot = whole.bot
+    assert bot is not None
+    running = asyncio.create_task(bot.run())
+    await until(lambda: bot.commands.registered and bot.state.synchronised)
+    readiness = await whole.readiness()
+    assert () == readiness.missing
+    assert {"0": True} == readiness.as_json()["parts"]["gateway"]["shards"]
+    assert {0: True} == (await whole.figures()).gateway_connected
+    stored = await whole.stored()
+    assert stored.guilds == 1
+    assert (stored.channels or 0) > 0
+    await bot.stop()
+    await asyncio.wait_for(running, 10)
+
+
+async def test_a_problem_with_the_commands_is_told(whole: Sight) -> None:
+    """Why the commands are not there."""
+    assert whole.bot is not None
+    whole.bot.commands.problem = "ForbiddenError from Discord"
+    assert (await whole.readiness()).parts["commands"].detail == {"problem": "ForbiddenError from Discord"}
+
+
+async def test_a_role_answers_for_its_own_parts(below: Ground) -> None:
+    """A process without bot and worker has neither parts nor figures of them."""
+    sight = Sight(ground=below, work=_scan_work(below), bot=None, worker=None, cron=Cron(below.pool, []))
+    assert {"database", "discord", "jobs"} == (await sight.readiness()).parts.keys()
+    figures = await sight.figures()
+    assert (None, None, None, None) == (
+        figures.gateway_connected,
+        figures.jobs_in_hand,
+        figures.messages_read,
+        figures.clips_found,
+    )
+
+
+async def test_figures(whole: Sight) -> None:
+    """What was read, what Discord was asked, and the pool."""
+    whole.work.tally.add(Read(messages_scanned=100, clips_found=7))
+    figures = await whole.figures()
+    assert (100, 7) == (figures.messages_read, figures.clips_found)
+    assert figures.requests is not None
+    assert figures.requests["GET", "/users/@me", 200] == 1
+    assert figures.invalid_requests == 0
+    assert (figures.pool_size or 0) >= 1
+    assert figures.jobs_in_hand == {"scans": 0}
+
+
+async def test_the_database_is_away(whole: Sight) -> None:
+    """It is said what happened, not how."""
+    whole.ground.pool.terminate()
+    readiness = await whole.readiness()
+    assert "database" in readiness.missing
+    assert readiness.parts["database"].detail == {"error": "InterfaceError"}
+
+
+async def test_the_database_is_slow(whole: Sight, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Patience is bounded."""
+    monkeypatch.setattr(module, "PATIENCE", 0.01)
+    held = [await whole.ground.pool.acquire() for _ in range(whole.ground.config.database.pool_size)]
+    assert (await whole.readiness()).parts["database"].detail == {"error": "TimeoutError"}
+    for one in held:
+        await whole.ground.pool.release(one)
+
+
+async def test_discord_takes_nothing_from_us(whole: Sight, discord: Simulator) -> None:
+    """Once the token is refused nothing can be read, and that is told."""
+    discord.faults.add("unauthorized")
+    with pytest.raises(Unauthorized):
+        await whole.ground.rest.request(Route("GET", "/users/@me"), priority=Priority.PEOPLE)
+    readiness = await whole.readiness()
+    assert "discord" in readiness.missing
+    assert "halted" in readiness.parts["discord"].detail
+
+
+async def test_a_worker_in_trouble(whole: Sight) -> None:
+    """A worker that can't claim is not ready."""
+    worker = whole.worker
+    assert worker is not None
+    whole.ground.pool.terminate()
+    running = asyncio.create_task(worker.run())
+    await until(lambda: worker.in_trouble)
+    assert "worker" in (await whole.readiness()).missing
+    worker.stop()
+    await asyncio.wait_for(running, 10)
