@@ -97,7 +97,8 @@ async def bot_permissions(access: Access, here: Here, place: Place) -> Permissio
     if place.channel_id == here.place.channel_id:
         return here.bot_permissions
     try:
-        return (await access.of_bot(place.channel_id, priority=Priority.PEOPLE)).permissions
+        # Fresh: whoever is told what is missing grants it, and asks again at once.
+        return (await access.of_bot(place.channel_id, fresh=True, priority=Priority.PEOPLE)).permissions
     except (Forbidden, NotFound):
         return NONE
 

@@ -1,0 +1,141 @@
+"""Scans of a Discord in trouble: everything is found all the same, or the scan says in a sentence why it is not."""
+
+from typing import Any
+
+import pytest
+
+from clipsaver.scans.model import Run, RunStatus
+from clipsaver.simulator.faults import Kind, Variant
+from clipsaver.simulator.permissions import Permission
+from tests.flows.conftest import Build
+from tests.flows.house import House
+from tests.flows.ledger import Figures, expected, kept, recount
+
+PAGES = "GET /channels/*/messages"
+ODD = "select message_id, payload from odd_payloads where channel_id = $1"
+MESSAGES = 3_000
+LOST = {"View Channel": Permission.VIEW_CHANNEL, "Read Message History": Permission.READ_MESSAGE_HISTORY}
+
+
+async def check_rows(house: House, run: Run, *, odd: frozenset[int] = frozenset()) -> None:
+    """All there is was found and counted, but for what nobody could read."""
+    assert run.status is RunStatus.SUCCEEDED, run.error_message
+    assert Figures.of(run) == recount(house.world, run.channel_id, without=odd)
+    async with house.pool.acquire() as conn:
+        assert await kept(conn, run.channel_id) == expected(house.world, run, without=odd)
+
+
+async def test_answers_that_are_none(build: Build) -> None:
+    """Errors, broken bodies, resets, delays and refusals of every kind: asked again, and nothing is missed."""
+    house = await build(messages=MESSAGES, videos_percent=20)
+    faults = house.simulator.faults
+    broken: list[Kind] = ["truncate", "not_json", "reset", "delay"]
+    refused: list[Variant] = ["bare", "no_bucket", "reset_zero", "global_unsaid", "shared"]
+    async with house.open():
+        for status in (500, 502, 503):
+            faults.add("status", PAGES, status=status, count=1, probability=0.3)
+        for kind in broken:
+            faults.add(kind, PAGES, count=1, probability=0.3)
+        for variant in refused:
+            faults.add("throttle", PAGES, variant=variant, count=1, probability=0.3)
+        await house.ask("/scan start")
+        run = await house.ended(house.channel("clips"), timeout=60)
+    assert [fault.kind for fault in faults.faults if not fault.happened] == []
+    await check_rows(house, run)
+
+
+@pytest.mark.parametrize("kind", ["omit", "null", "unknown"])
+async def test_answers_with_less_or_more_in_them(build: Build, kind: Kind) -> None:
+    """What may be absent is, what seldom is null is, and values nobody has heard of: no message is lost over it."""
+    house = await build(messages=MESSAGES, videos_percent=20)
+    async with house.open():
+        fault = house.simulator.faults.add(kind, "GET /*", share=0.5)
+        await house.ask("/scan start")
+        run = await house.ended(house.channel("clips"), timeout=60)
+        house.simulator.faults.clear()
+    assert fault.happened >= MESSAGES // 100
+    await check_rows(house, run)
+
+
+async def test_messages_nobody_can_read(build: Build) -> None:
+    """They are counted and kept aside, all others are found; once they can be read an update finds them too."""
+    house = await build(messages=MESSAGES, videos_percent=20)
+    world, clips = house.world, house.channel("clips")
+    async with house.open():
+        house.simulator.faults.add("null", PAGES, fields=frozenset({"filename"}), share=0.05)
+        await house.ask("/scan start")
+        run = await house.ended(clips, timeout=60)
+        house.simulator.faults.clear()
+        odd = {row["message_id"]: row["payload"] for row in await house.pool.fetch(ODD, clips.id)}
+        assert odd
+        assert run.skipped["odd"] == len(odd)
+        assert odd.keys() <= set(world.histories[clips.id].ids())
+        assert all(payload["content"] == "" for payload in odd.values())
+        await check_rows(house, run, odd=frozenset(odd))
+        last = await house.moderator.wait_for_message(clips, lambda one: "done" in one.text)
+        assert f"{len(odd)} messages I couldn't understand" in last.text
+        await house.ask("/scan start", rescan="update")
+        await check_rows(house, await house.ended(clips, timeout=60))
+
+
+@pytest.mark.parametrize("direction", ["backward", "forward"])
+@pytest.mark.parametrize("lost", ["View Channel", "Read Message History"])
+async def test_a_permission_that_is_lost(build: Build, direction: str, lost: str) -> None:
+    """A scan whose bot may not read on has failed, and says so; with the permission back, the next one ends well."""
+    house = await build(messages=MESSAGES, videos_percent=20, latency=0.05)
+    world, clips = house.world, house.channel("clips")
+    lobby = world.create_channel(house.guild_id, "lobby")
+    asking: dict[str, Any] = {"where": lobby, "channel": clips}
+    async with house.open():
+        await house.ask("/scan start", direction=direction, **asking)
+        await house.read(clips, 500)
+        world.set_overwrite(clips.id, world.bot_id, deny=int(LOST[lost]), member=True)
+        failed = await house.ended(clips)
+        assert failed.status is RunStatus.FAILED
+        sentence = failed.error_message or ""
+        assert lost in sentence or sentence == "The bot has no access there."
+        last = await house.moderator.wait_for_message(lobby, lambda one: "failed" in one.text)
+        assert sentence in last.text
+        assert sentence in (await house.ask("/scan status", **asking)).text
+        async with house.pool.acquire() as conn:
+            before = await kept(conn, clips.id)
+        assert before.message_count == failed.messages_scanned < MESSAGES
+        assert before.has_gaps
+        assert lost in (await house.ask("/scan start", direction=direction, **asking)).text
+        world.delete_overwrite(clips.id, world.bot_id)
+        house.simulator.latency = 0
+        assert "has begun" in (await house.ask("/scan start", direction=direction, **asking)).text
+        run = await house.ended(clips)
+    assert run.status is RunStatus.SUCCEEDED, run.error_message
+    assert failed.messages_scanned + run.messages_scanned == MESSAGES
+    async with house.pool.acquire() as conn:
+        assert await kept(conn, clips.id) == expected(world, run)
+
+
+async def test_a_channel_that_is_deleted(build: Build) -> None:
+    """Its scan goes with it, and nothing else minds."""
+    house = await build(messages=MESSAGES, channels=2, latency=0.05)
+    clips, other = house.channel("clips"), house.channel("highlights")
+    async with house.open():
+        for channel in (clips, other):
+            await house.ask("/scan start", where=other, channel=channel)
+        await house.read(clips, 500)
+        house.world.delete_channel(clips.id)
+        house.simulator.latency = 0
+        run = await house.ended(other)
+        await check_rows(house, run)
+        assert await house.run(clips) is None
+
+
+async def test_discord_makes_it_wait(build: Build) -> None:
+    """A scan that has to wait for an hour says so, and can still be canceled."""
+    house = await build(messages=MESSAGES, latency=0.02)
+    clips = house.channel("clips")
+    async with house.open():
+        await house.ask("/scan start")
+        await house.read(clips, 300)
+        house.simulator.faults.add("throttle", PAGES, variant="hour", count=1)
+        waiting = await house.moderator.wait_for_message(clips, lambda one: "Waiting for Discord until" in one.text)
+        answer = await (await house.moderator.press(waiting, "Cancel")).wait_final()
+        assert "I canceled the scan" in answer.text
+        assert (await house.ended(clips)).status is RunStatus.CANCELED
