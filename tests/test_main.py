@@ -1,5 +1,6 @@
 """The command line: what it takes, what it refuses, and that help costs nothing."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -45,7 +46,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Namespace]]:
 @pytest.mark.parametrize("arguments", [["--help"], ["demo", "--help"], ["run", "--help"]])
 def test_help_costs_nothing(arguments: list[str]) -> None:
     """Help is there without importing any of the program."""
-    ended = subprocess.run(
+    ended = subprocess.run(  # noqa: S603 - our own interpreter
         [sys.executable, "-c", HELP, *arguments],
         env={"PYTHONPATH": SOURCE},
         capture_output=True,
@@ -94,9 +95,7 @@ def test_the_demo_as_it_is_wanted(asked: list[Namespace]) -> None:
         ["run", "--once"],
     ],
 )
-def test_what_is_refused(
-    arguments: list[str], asked: list[Namespace], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_refused(arguments: list[str], asked: list[Namespace], capsys: pytest.CaptureFixture[str]) -> None:
     """What makes no sense ends with status 2 and a line that says why; nothing is carried out."""
     with pytest.raises(SystemExit) as ended:
         __main__.main(arguments)
@@ -117,7 +116,7 @@ def test_a_signal_while_importing(
 ) -> None:
     """A role that has nothing open yet ends at once, and in order."""
     ended: list[int] = []
-    monkeypatch.setattr(__main__.os, "_exit", ended.append)
+    monkeypatch.setattr(os, "_exit", ended.append)
     __main__.main(["worker"])
     signal.raise_signal(number)
     assert [0] == ended

@@ -29,7 +29,7 @@ PROMISED = 10.0
 async def until(what: Callable[[], Any], *, seconds: float = PATIENCE) -> Any:
     """Look again and again until there is something, and return it; a TimeoutError when it takes too long."""
     async with asyncio.timeout(seconds):
-        while not (found := what()):
+        while not (found := what()):  # noqa: ASYNC110 - of another process, or of many parts
             await asyncio.sleep(0.02)
         return found
 
@@ -83,7 +83,7 @@ class Program:
     async def ready(self) -> None:
         """Wait until /ready says yes."""
         async with asyncio.timeout(PATIENCE):
-            while (await self.get("/ready"))[0] != 200:
+            while (await self.get("/ready"))[0] != 200:  # noqa: ASYNC110 - another process's state
                 await asyncio.sleep(0.02)
 
     async def ended(self, *, seconds: float = PATIENCE) -> int:
@@ -111,12 +111,16 @@ def settings(simulator: Simulator, folder: Path, **more: str) -> dict[str, str]:
     } | more
 
 
+def _outputs(folder: Path) -> tuple[Path, Path]:
+    """Where the next program of a folder writes to."""
+    number = len(list(folder.glob("*.out")))
+    return folder / f"{number}.out", folder / f"{number}.err"
+
+
 @asynccontextmanager
 async def program(role: str, environ: Mapping[str, str], folder: Path) -> AsyncIterator[Program]:
     """Start a role in a folder; whatever happens it is gone afterwards."""
-    folder.mkdir(exist_ok=True)
-    number = len(list(folder.glob("*.out")))
-    out, err = folder / f"{number}.out", folder / f"{number}.err"
+    out, err = _outputs(folder)
     own = {name: value for name, value in os.environ.items() if not name.startswith((*SETTINGS, *COMPILING))}
     # What a start compiles serves the next one as well.
     own |= {"PYTHONPATH": SOURCE, "PYTHONPYCACHEPREFIX": str(folder.parent / "compiled")}

@@ -33,7 +33,7 @@ def bot(below: Ground) -> Bot:
 
 async def ended(bot: Bot, *, first: Callable[[], Awaitable[None]]) -> None:
     """Run a bot to its end, and do something meanwhile."""
-    running = asyncio.create_task(bot.part.run())
+    running = asyncio.create_task(bot.run())
     try:
         await first()
         await asyncio.wait_for(running, PATIENCE)
@@ -96,7 +96,7 @@ async def test_a_close_code_that_is_final(bot: Bot, discord: Simulator) -> None:
 
 
 async def test_a_token_that_is_no_longer_good(bot: Bot, discord: Simulator) -> None:
-    """hikari is the first to hear of it."""
+    """The first to hear of it is hikari."""
     discord.faults.add("unauthorized", "GET /gateway/bot")
     assert "Discord refused the bot token" in await fails(bot)
 

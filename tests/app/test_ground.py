@@ -11,6 +11,7 @@ from clipsaver.discord.rest import Rest
 from clipsaver.errors import StartFailed
 from clipsaver.simulator.server import Simulator
 from tests.app.conftest import Configure
+from tests.app.programs import until
 from tests.fixtures.discord import StartSimulator
 
 NOBODY = "http://127.0.0.1:1/api/v10"
@@ -104,9 +105,7 @@ async def test_an_end_while_it_opens(configure: Configure, discord: Simulator) -
             pass
 
     starting = asyncio.create_task(opened())
-    async with asyncio.timeout(10):
-        while not discord.faults.faults[0].happened:
-            await asyncio.sleep(0.01)
+    await until(lambda: discord.faults.faults[0].happened)
     starting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(starting, 10)

@@ -167,7 +167,7 @@ async def test_a_scan_goes_on_after_an_end(discord: Simulator, moderation: Moder
 
 
 async def test_a_scan_outlives_a_kill(discord: Simulator, moderation: Moderation, tmp_path: Path) -> None:
-    """kill -9 leaves no server behind; the next start finds the rest of what is there."""
+    """A kill -9 leaves no server behind; the next start finds the rest of what is there."""
     environ = settings(discord, tmp_path, CLIPSAVER_SCANS_LEASE_SECONDS="1")
     async with program("run", environ, tmp_path) as first:
         await first.ready()

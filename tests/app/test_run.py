@@ -13,6 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from clipsaver import app
+from clipsaver.app import demo
 from clipsaver.app import run as module
 from clipsaver.app.run import Role, run
 from clipsaver.config import Config
@@ -124,6 +125,17 @@ def test_a_check_reports_on_standard_output(tmp_path: Path, capsys: pytest.Captu
     captured = capsys.readouterr()
     assert all(line[:6].strip() in {"ok", "FAIL", "note"} for line in captured.out.splitlines())
     assert "database.embedded" in captured.err
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_a_demo_needs_no_configuration(status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is played whatever the installation's configuration says, and its status is the command's."""
+
+    async def play(_: object) -> int:
+        return status
+
+    monkeypatch.setattr(demo, "demo", play)
+    assert status == carried_out("demo", {"CLIPSAVER_WEB_PORT": "http"}, tmp_path)
 
 
 def test_an_interrupt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

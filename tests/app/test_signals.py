@@ -8,7 +8,6 @@ import sys
 
 import pytest
 
-from clipsaver.app import signals
 from clipsaver.app.signals import on_signals
 from tests.app.programs import SOURCE
 
@@ -27,7 +26,7 @@ asyncio.run(main())
 
 def begun(limit: float) -> "subprocess.Popen[str]":
     """Start a program that doesn't end by itself within a minute."""
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter
         [sys.executable, "-c", PROGRAM, str(limit)],
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": SOURCE},
@@ -78,7 +77,7 @@ async def test_how_it_is_ended(
     loop = asyncio.get_running_loop()
     statuses: asyncio.Queue[int] = asyncio.Queue()
     told: asyncio.Queue[None] = asyncio.Queue()
-    monkeypatch.setattr(signals.os, "_exit", lambda status: loop.call_soon_threadsafe(statuses.put_nowait, status))
+    monkeypatch.setattr(os, "_exit", lambda status: loop.call_soon_threadsafe(statuses.put_nowait, status))
     with on_signals(lambda: told.put_nowait(None), limit=limit):
         for _ in range(signals_sent):
             os.kill(os.getpid(), signal.SIGTERM)
