@@ -203,15 +203,25 @@ def test_the_next_identity(
     assert one.data.stat().st_uid == os.geteuid()
 
 
+def _for_everyone(binaries: Binaries, folder: Path) -> Binaries:
+    """The same programs where every user gets to them; a virtual environment may lie in a private folder."""
+    package = binaries.folder.parent.parent
+    made = binaries.folder.parent.relative_to(package.parent)
+    for part in (made, Path(f"{package.name}.libs")):
+        shutil.copytree(package.parent / part, folder / part, symlinks=True)
+    return Binaries(folder / made / "bin", binaries.version)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become nobody")
 def test_really_as_nobody() -> None:
     """Where namespaces are refused, root's server runs as nobody, also on a folder that was root's."""
     folder = Path(tempfile.mkdtemp(prefix="clipsaver-nobody-"))
     folder.chmod(0o755)
     try:
+        binaries = _for_everyone(Binaries.of_wheel(), folder / "programs")
         for number in range(3):
             (folder / "s").mkdir(mode=0o700)
-            one = Server(folder=folder, sockets=folder / "s", binaries=Binaries.of_wheel(), settings={"fsync": "off"})
+            one = Server(folder=folder, sockets=folder / "s", binaries=binaries, settings={"fsync": "off"})
             with pytest.MonkeyPatch.context() as patch:
                 if number != 1:
                     patch.setattr(server, "identities", lambda _data: iter([Identity(user=(NOBODY, NOBODY))]))
