@@ -68,7 +68,7 @@ async def test_from_the_command_to_the_rows(build: Build) -> None:
 
 async def test_progress_and_the_button_outlive_a_restart(build: Build) -> None:
     """One ordinary message tells all along; its button ends the scan of a program that was started since."""
-    house = await build(messages=20_000, latency=SLOW)
+    house = await build(messages=20_000, latency=SLOW, record=False)
     clips = house.channel("clips")
 
     async with house.open():
