@@ -34,6 +34,19 @@ async def until(what: Callable[[], Any], *, seconds: float = PATIENCE) -> Any:
         return found
 
 
+async def get(port: int, path: str) -> tuple[int, str]:
+    """Ask an HTTP server of this machine; the status and the body."""
+    async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}{path}") as response:
+        return response.status, await response.text()
+
+
+async def ready(port: int) -> None:
+    """Wait until /ready says yes."""
+    async with asyncio.timeout(PATIENCE):
+        while (await get(port, "/ready"))[0] != 200:  # noqa: ASYNC110 - a program's state
+            await asyncio.sleep(0.02)
+
+
 @define(eq=False, kw_only=True)
 class Program:
     """One process, and what it wrote."""
@@ -76,15 +89,11 @@ class Program:
 
     async def get(self, path: str) -> tuple[int, str]:
         """Ask its HTTP server; the status and the body."""
-        port = (await self.hear("web.listening"))["port"]
-        async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}{path}") as response:
-            return response.status, await response.text()
+        return await get((await self.hear("web.listening"))["port"], path)
 
     async def ready(self) -> None:
         """Wait until /ready says yes."""
-        async with asyncio.timeout(PATIENCE):
-            while (await self.get("/ready"))[0] != 200:  # noqa: ASYNC110 - another process's state
-                await asyncio.sleep(0.02)
+        await ready((await self.hear("web.listening"))["port"])
 
     async def ended(self, *, seconds: float = PATIENCE) -> int:
         """Wait for its end; the exit status."""

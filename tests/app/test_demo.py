@@ -91,6 +91,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     made.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(made))
     monkeypatch.setenv("PYTHONPATH", SOURCE)
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path.parent / "compiled"))
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     monkeypatch.setenv("LOG_LEVEL", "NONSENSE")  # an installation's setting, which is no concern of the demo's
     yield made
     assert [] == list(made.glob("clipsaver-demo-*"))
@@ -100,18 +102,6 @@ def options(**more: Any) -> Namespace:
     """Return the options of a small demo."""
     given: dict[str, Any] = {"once": True, "channels": 2, "messages": 31, "videos": 50, "seed": 3, "json": False}
     return Namespace(**(given | {"rate_limits": False, "config": None} | more))
-
-
-async def test_once(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """Each command with its answer, then the summary; a configuration file may say how it logs."""
-    config = tmp_path / "my.toml"
-    config.write_text('[log]\nlevel = "WARNING"\n')
-    assert 0 == await demo(options(config=config))
-    out = capsys.readouterr().out
-    assert out.count("/scan start channel:#") == 2
-    assert "I read #" in out
-    assert "messages read    31 of 31 in 2 channels" in out
-    assert out.endswith("Exactly what is there.\n")
 
 
 async def test_a_difference_in_json(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,9 +121,11 @@ async def test_a_difference_in_json(capsys: pytest.CaptureFixture[str], monkeypa
     assert "The end of the bot's log" in captured.err
 
 
-async def test_it_stays_until_it_is_interrupted(capsys: pytest.CaptureFixture[str]) -> None:
-    """Without --once the bot goes on; Ctrl-C ends it in order."""
-    playing = asyncio.create_task(demo(options(once=False)))
+async def test_it_stays_until_it_is_interrupted(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Each command with its answer, then the summary; the bot goes on until Ctrl-C, and ends in order."""
+    config = tmp_path / "my.toml"
+    config.write_text('[log]\nlevel = "WARNING"\n')
+    playing = asyncio.create_task(demo(options(once=False, config=config)))
     out = ""
 
     def look() -> bool:
@@ -144,6 +136,9 @@ async def test_it_stays_until_it_is_interrupted(capsys: pytest.CaptureFixture[st
     await until(look)
     os.kill(os.getpid(), signal.SIGINT)
     assert 0 == await asyncio.wait_for(playing, 20)
+    assert out.count("/scan start channel:#") == 2
+    assert "I read #" in out
+    assert "messages read    31 of 31 in 2 channels" in out
     assert out.count("Exactly what is there.") == 1
 
 
@@ -229,7 +224,8 @@ asyncio.run(main())
     )
     assert process.stdout is not None
     pid = int(await asyncio.wait_for(process.stdout.readline(), 20))
-    await until(lambda: b"time.sleep" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[2])
+    begun = b"-c\0import time"
+    await until(lambda: begun in Path(f"/proc/{pid}/cmdline").read_bytes())
     process.kill()
     await process.communicate()
     await until(lambda: not is_alive(pid))

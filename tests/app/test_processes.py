@@ -98,12 +98,6 @@ async def test_a_bot_and_a_worker_share_a_scan(discord: Simulator, moderation: M
         assert_well_logged(one, discord)
 
 
-def throttle_at_start(discord: Simulator) -> Callable[[Program], object]:
-    """Let Discord say that who the bot is may be asked in an hour."""
-    discord.faults.add("throttle", "GET /applications/@me", variant="hour")
-    return lambda run: run.said("discord.rate_limited")
-
-
 def hold_gateway(discord: Simulator) -> Callable[[Program], object]:
     """Let the gateway's first frame take longer than anybody waits."""
     discord.gateway.delay = 600
@@ -115,7 +109,7 @@ def nothing(_: Simulator) -> Callable[[Program], object]:
     return lambda run: run.said("process.starting")
 
 
-@pytest.mark.parametrize("hold", [nothing, throttle_at_start, hold_gateway])
+@pytest.mark.parametrize("hold", [nothing, hold_gateway])
 async def test_an_end_while_it_starts(
     hold: Callable[[Simulator], Callable[[Program], object]], discord: Simulator, tmp_path: Path
 ) -> None:
@@ -243,11 +237,9 @@ async def test_a_bad_token(discord: Simulator, database_url: str, tmp_path: Path
     ("change", "part"),
     [
         ({"CLIPSAVER_DATABASE_URL": NOTHING_ANSWERS}, "nothing answers there"),
-        ({"CLIPSAVER_SCANS_CONCURRENCY": "many"}, "scans.concurrency"),
         ({"CLIPSAVER_SCAN_CONCURRENCY": "5"}, "CLIPSAVER_SCAN_CONCURRENCY"),
-        ({"BOT_TOKEN": ""}, "no bot token"),
     ],
-    ids=["database", "value", "key", "token"],
+    ids=["database", "key"],
 )
 async def test_a_bad_configuration(change: dict[str, str], part: str, discord: Simulator, tmp_path: Path) -> None:
     """What was set can't be used."""

@@ -21,7 +21,7 @@ from clipsaver.errors import StartFailed
 from clipsaver.simulator.server import Simulator
 from tests.app.conftest import Configure
 from tests.app.moderation import Moderation, clips
-from tests.app.programs import until
+from tests.app.programs import ready, until
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +37,7 @@ async def played(config: Config, role: Role, discord: Simulator, *, scan: bool =
         there = "web.listening" if role is Role.WORKER else "commands.registered"
         await until(lambda: running.done() or there in {line["event"] for line in lines})
         if scan:
+            await ready(next(line["port"] for line in lines if line["event"] == "web.listening"))
             moderation = Moderation(discord)
             await moderation.scan()
             await moderation.finished()
