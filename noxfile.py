@@ -9,7 +9,7 @@ from pathlib import Path
 import nox
 
 HERE = Path(__file__).parent
-REQUIREMENTS = ("run", "tests", "lint", "types", "build")
+REQUIREMENTS = ("run", "tests", "bench", "lint", "types", "build")
 EXCHANGES = "exchanges"
 """Folder in nox's cache: what the tests and the simulated Discord said to each other."""
 
