@@ -1,134 +1,174 @@
-"""How long a page takes: looking through it, and keeping it in PostgreSQL.
+"""clipsaver beside what others only fetch with: one run, the same pages, one client after the other, again and again.
 
-Run by ``nox -s bench``; the figures are one machine's, good for comparing a change with what was before.
+Run by ``nox -s bench``; ``--short`` takes less than two minutes.
 """
 
+import argparse
 import asyncio
 import logging
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import orjson
 import structlog
+from attrs import frozen
 
-from clipsaver.clips.finding import read_page
-from clipsaver.clips.rules import Rules
-from clipsaver.clips.service import Clips
-from clipsaver.guilds.settings import Settings
+from bench import machine, report
+from bench.database import Database, family_cpu
+from bench.measuring import Discord
 from clipsaver.postgres.embedded import Embedded
-from clipsaver.postgres.pool import Connection, Pool, in_transaction, open_pool
-from clipsaver.postgres.ranges import IdRange
-from clipsaver.postgres.schema import apply_schema
 
-GUILD, CHANNEL = 1, 2
-PAGE = 100
-PAGES = 300
-RULES = Rules.of(Settings())
+PATIENCE: Final = 600.0
+"""Seconds one client may take."""
 
 
-def message(message_id: int, *, video: bool) -> dict[str, Any]:
-    """A message as Discord sends it."""
-    url = f"https://cdn.discordapp.com/attachments/{CHANNEL}/{message_id}/clip.mp4?ex=6a000000&is=69feae80&hm=00ff&"
-    attachment = {
-        "id": str(message_id),
-        "filename": "clip.mp4",
-        "size": 5_000_000,
-        "url": url,
-        "proxy_url": url,
-        "content_type": "video/mp4",
-        "width": 1920,
-        "height": 1080,
-    }
+@frozen(kw_only=True)
+class Form:
+    """How much is measured."""
+
+    messages: int
+    repeats: int
+    shapes: Sequence[int] = (1, 10, 50)
+    """Numbers of channels that the messages are spread over."""
+    flat_small: int
+    flat_large: int
+    flat_repeats: int
+    flat_channels: int = 10
+
+
+SHORT: Final = Form(messages=30_000, repeats=3, flat_small=15_000, flat_large=150_000, flat_repeats=1)
+FULL: Final = Form(messages=100_000, repeats=5, flat_small=100_000, flat_large=1_000_000, flat_repeats=3)
+
+
+@frozen
+class Bench:
+    """Runs clients in processes of their own."""
+
+    database: Database
+
+    async def one(self, client: str, discord: Discord, pages: int) -> dict[str, Any]:
+        """Run a client once; ``pages`` is the page server's pid."""
+        served = family_cpu(pages)
+        if client == "clipsaver":
+            name = await self.database.begin(discord)
+            before = await self.database.figures(name)
+            result = await measure(client, discord, self.database.environ(name))
+            after = await self.database.figures(name)
+            result["postgres"] = {key: after[key] - before[key] for key in before}
+            await self.database.end(name, discord)
+        else:
+            result = await measure(client, discord)
+        result["server_cpu_seconds"] = family_cpu(pages) - served
+        say(
+            f"{client:12} {len(discord.channels):3} channels {result['messages'] / result['seconds']:10,.0f} messages/s"
+        )
+        return result
+
+    async def shape(self, channels: int, form: Form) -> dict[str, Any]:
+        """Run every client on so many channels, in turn, as often as the form says."""
+        async with page_server(channels, form.messages) as (discord, pages):
+            runs: dict[str, list[dict[str, Any]]] = {client: [] for client in report.CLIENTS}
+            for _ in range(form.repeats):
+                for client, taken in runs.items():
+                    taken.append(await self.one(client, discord, pages))
+        clients = {client: report.summary(taken) for client, taken in runs.items()}
+        return {"clients": clients, "ratios": report.ratios(clients), "runs": runs}
+
+    async def size(self, messages: int, form: Form) -> dict[str, Any]:
+        """Run clipsaver alone on so many messages."""
+        async with page_server(form.flat_channels, messages) as (discord, pages):
+            return report.summary([await self.one("clipsaver", discord, pages) for _ in range(form.flat_repeats)])
+
+
+@asynccontextmanager
+async def page_server(channels: int, messages: int) -> AsyncIterator[tuple[Discord, int]]:
+    """Serve a world's pages from a process of their own: what there is, and its pid."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bench.pages", str(channels), str(messages)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=2**20,
+    )
+    if process.stdin is None or process.stdout is None:
+        raise RuntimeError("a process without its pipes")
+    try:
+        told = orjson.loads(await process.stdout.readline())
+        yield Discord(**told), process.pid
+    finally:
+        process.stdin.close()
+        await process.wait()
+
+
+async def measure(client: str, discord: Discord, environ: dict[str, str] | None = None) -> dict[str, Any]:
+    """Run a client, and take what it says."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", f"bench.client_{client}", discord.told()),
+        stdout=asyncio.subprocess.PIPE,
+        env=environ,
+    )
+    try:
+        out, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
+    except TimeoutError:
+        process.kill()
+        raise
+    if process.returncode:
+        sys.exit(f"{client} ended with {process.returncode}.")
+    result: dict[str, Any] = orjson.loads(out)
+    return result
+
+
+def say(line: str) -> None:
+    """Show what is going on."""
+    print(line, file=sys.stderr, flush=True)
+
+
+async def main(form: Form, folder: Path) -> dict[str, Any]:
+    """Measure everything."""
+    begun = time.monotonic()
+    async with Embedded(folder) as server:
+        database = Database(server)
+        told = machine.describe(folder, await database.prepare())
+        bench = Bench(database)
+        shapes = {str(channels): await bench.shape(channels, form) for channels in form.shapes}
+        small, large = [await bench.size(messages, form) for messages in (form.flat_small, form.flat_large)]
     return {
-        "id": str(message_id),
-        "channel_id": str(CHANNEL),
-        "type": 0,
-        "content": "what a goal that was",
-        "author": {"id": str(message_id % 40 + 1), "username": "someone", "global_name": None, "avatar": None},
-        "timestamp": "2026-01-01T00:00:00.000000+00:00",
-        "edited_timestamp": None,
-        "attachments": [attachment] if video else [],
-        "embeds": [],
-        "components": [],
-        "mentions": [],
-        "flags": 0,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "took_seconds": round(time.monotonic() - begun, 1),
+        "machine": told,
+        "messages": form.messages,
+        "repeats": form.repeats,
+        "channels": shapes,
+        "flat": {
+            "channels": form.flat_channels,
+            "small": small,
+            "large": large,
+            "ratios": report.flatness(small, large),
+        },
     }
 
 
-def pages(first: int, videos: int) -> Iterator[list[dict[str, Any]]]:
-    """Pages of a hundred messages, some with a video."""
-    for page in range(PAGES):
-        start = first + page * PAGE
-        yield [message(start + at, video=at < videos) for at in range(PAGE)]
-
-
-def report(what: str, begun: float, cpu: float, count: int) -> None:
-    """One line of figures."""
-    wall = (time.perf_counter() - begun) / count * 1_000
-    used = (time.process_time() - cpu) / count * 1_000
-    print(f"{what:42} {wall:8.3f} ms {used:8.3f} ms of our CPU")
-
-
-def look(videos: int) -> None:
-    """Look through pages."""
-    made = list(pages(10**9, videos))
-    begun, cpu = time.perf_counter(), time.process_time()
-    for page in made:
-        read_page(page, RULES, 1)
-    report(f"look through a page, {videos} with a video", begun, cpu, PAGES)
-
-
-async def keep(pool: Pool, what: str, videos: int, first: int) -> None:
-    """Keep pages, each in a transaction of its own."""
-    clips = Clips(pool=pool)
-    batches = [read_page(page, RULES, 1) for page in pages(first, videos)]
-    begun, cpu = time.perf_counter(), time.process_time()
-    for at, batch in enumerate(batches):
-        covers = (IdRange(first + at * PAGE, first + (at + 1) * PAGE),)
-
-        async def work(conn: Connection, batch: Any = batch, covers: Any = covers) -> None:
-            await clips.keep(
-                conn,
-                batch,
-                guild_id=GUILD,
-                channel_id=CHANNEL,
-                covers=covers,
-                rules_hash=RULES.hash,
-                seen_hash=None,
-            )
-
-        await in_transaction(pool, work)
-    report(f"{what}, {videos} with a video", begun, cpu, PAGES)
-
-
-async def database() -> None:
-    """Measure on a PostgreSQL of our own, thrown away afterwards."""
-    with tempfile.TemporaryDirectory(prefix="clipsaver-bench-") as folder:
-        async with Embedded(Path(folder)) as server:
-            pool = await open_pool(server.url)
-            try:
-                await apply_schema(pool)
-                await pool.execute("insert into bot_guilds (guild_id, name) values ($1, 'bench')", GUILD)
-                await pool.execute("insert into bot_channels (channel_id, guild_id) values ($1, $2)", CHANNEL, GUILD)
-                for at, videos in enumerate((0, 10, 100)):
-                    first = (at + 1) * 10**9
-                    await keep(pool, "keep a page", videos, first)
-                    await keep(pool, "keep it again", videos, first)
-                for pieces in (100, 999):
-                    await pool.execute(
-                        "update bot_channels set coverage = (select range_agg(int8range(i * 10, i * 10 + 5)) "
-                        "from generate_series(1, $1) as i)",
-                        pieces,
-                    )
-                    await keep(pool, f"keep a page beside {pieces} pieces", 0, 9 * 10**9)
-            finally:
-                await pool.close()
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("--short", action="store_true", help="fewer messages, fewer repeats")
+    parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where the figures are written")
+    parser.add_argument(
+        "--folder", type=Path, help="where the database is made; on a real disk, or fsync costs nothing"
+    )
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
+    asked = arguments()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    for share in (0, 10, 100):
-        look(share)
-    asyncio.run(database())
+    with tempfile.TemporaryDirectory(prefix="clipsaver-bench-", dir=asked.folder) as scratch:
+        measurements = asyncio.run(main(SHORT if asked.short else FULL, Path(scratch)))
+    asked.json.write_bytes(orjson.dumps(measurements, option=orjson.OPT_INDENT_2))
+    print(report.text(measurements))
+    print(f"\nThe same as JSON, with every single run: {asked.json}")
