@@ -57,7 +57,7 @@ async def run(discord: Discord) -> dict[str, Any]:
         watch = Stopwatch()
         working = asyncio.create_task(worker.run())
         # The worker's own count is looked at until it is complete; only then is the database asked.
-        while work.tally.messages < discord.messages or not await succeeded(below.pool, len(discord.channels)):  # noqa: ASYNC110 - nothing to wait for
+        while work.tally.messages < discord.messages or not await succeeded(below.pool, len(discord.channels)):
             if working.done():
                 await working
             await asyncio.sleep(LOOK)

@@ -4,7 +4,6 @@ import asyncio
 from typing import Any
 
 import discord as discord_py
-
 from bench.measuring import Discord, Stopwatch, measured
 
 

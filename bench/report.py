@@ -56,12 +56,14 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Markdown that can be read as it is."""
     lines = [list(head), *map(list, rows)]
     widths = [max(len(line[at]) for line in lines) for at in range(len(head))]
+    rule = "|".join("-" * (width + 1) + ("-" if at == 0 else ":") for at, width in enumerate(widths))
     shown = [
-        "| " + " | ".join(_padded(cell, width, at) for at, (cell, width) in enumerate(zip(line, widths, strict=True)))
+        "| "
+        + " | ".join(_padded(cell, width, at) for at, (cell, width) in enumerate(zip(line, widths, strict=True)))
+        + " |"
         for line in lines
     ]
-    rule = "|" + "|".join("-" * (width + 1) + ("-" if at == 0 else ":") for at, width in enumerate(widths))
-    return "\n".join(f"{line} |" if line[1] == " " else f"{line}|" for line in (shown[0], rule, *shown[1:]))
+    return "\n".join((shown[0], f"|{rule}|", *shown[1:]))
 
 
 def _padded(cell: str, width: int, at: int) -> str:
@@ -72,11 +74,8 @@ def text(result: Mapping[str, Any]) -> str:
     """All of it, for a person."""
     shapes: Mapping[str, Mapping[str, Any]] = result["channels"]
     names = [f"{channels} channel{'s' * (channels != '1')}" for channels in shapes]
-    machine = result["machine"]
     parts = [
-        f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB; Python {machine['python']}, "
-        f"PostgreSQL {machine['postgresql']}; fsync {machine['fsync_ms']} ms; load before: {machine['load_before']}; "
-        f"{result['messages']:,} messages, medians of {result['repeats']} runs",
+        _machine(result),
         table(
             ["messages a second", *names],
             [
@@ -114,6 +113,16 @@ def text(result: Mapping[str, Any]) -> str:
         _verdict(shapes),
     ]
     return "\n\n".join(parts)
+
+
+def _machine(result: Mapping[str, Any]) -> str:
+    machine = result["machine"]
+    return (
+        f"{result['date']}: {machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB; "
+        f"Python {machine['python']}, PostgreSQL {machine['postgresql']}; "
+        f"an fsync takes {machine['fsync_ms']} ms; load before: {machine['load_before']}\n"
+        f"{result['messages']:,} messages, medians of {result['repeats']} runs, {result['took_seconds']:.0f} s in all"
+    )
 
 
 def _line(label: str, shapes: Mapping[str, Any], name: str, key: str, form: str) -> list[str]:
