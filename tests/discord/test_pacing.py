@@ -20,7 +20,11 @@ LIMIT, WINDOW = 5, 0.5
 
 @pytest.mark.parametrize("style", STYLES)
 async def test_channels_reach_their_ceiling_side_by_side(style: str) -> None:
-    """Eight channels at once each read at the limit's pace, and none is ever refused."""
+    """Eight channels at once each get everything, at the limit's pace and no faster.
+
+    That nobody is ever refused is shown on a clock of our own, with the buckets; on this one a machine that stalls for
+    longer than the margin can make one request early, and what is learned from it has to keep the others right.
+    """
     pages = Pages(range(1, 10_000))
     limiters: dict[str, Limiter] = defaultdict(lambda: make(LIMIT, WINDOW))
     make: Callable[[int, float], Limiter] = STYLES[style]
@@ -49,8 +53,8 @@ async def test_channels_reach_their_ceiling_side_by_side(style: str) -> None:
         began = time.monotonic()
         await asyncio.gather(*(read(channel_id) for channel_id in range(8)))
         spent = time.monotonic() - began
-        assert not rest.stats.throttled
-    assert spent < 4 * WINDOW * 1.5
+        assert rest.stats.throttled.total() <= 1
+    assert spent > 2 * WINDOW
 
 
 async def test_a_turn_that_is_due_later_can_be_given_up() -> None:
