@@ -12,11 +12,12 @@ from clipsaver import logs
 from clipsaver.clips.service import Clips
 from clipsaver.discord.access import Access
 from clipsaver.discord.history import History
+from clipsaver.discord.rest import Forbidden
 from clipsaver.errors import ClipsaverError, LeaseLost
 from clipsaver.postgres.pool import Pool
 from clipsaver.scans import store
 from clipsaver.scans.model import Figures, Run, RunStatus
-from clipsaver.scans.steps import Crawl
+from clipsaver.scans.steps import ChannelUnreadable, Crawl
 from clipsaver.work.worker import Lease, Station
 
 log = structlog.get_logger("clipsaver.scans")
@@ -104,6 +105,10 @@ class ScanWork:
                 ended = await crawl()
             except LeaseLost:
                 log.info("scan.lease_lost")
+            except Forbidden as error:
+                log.info("scan.forbidden", code=error.code)
+                gone = ChannelUnreadable("I can't read that channel: I need View Channel there.")
+                await self._trouble(run, lease.token, gone, progress=crawl.progress)
             except ClipsaverError as error:
                 await self._trouble(run, lease.token, error, progress=crawl.progress)
             except Exception:
