@@ -10,6 +10,9 @@ import orjson
 from aiohttp import web
 from attrs import define, field
 
+STEP = 0.002
+"""Seconds between two looks at how late the machine lets us wake."""
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse] | web.StreamResponse]
 
 
@@ -149,3 +152,36 @@ class Pages:
             chosen = [i for i in self.ids if i > int(request.query["after"])][:limit]
         channel_id = request.path.split("/")[-2]
         return web.json_response([{"id": str(i), "channel_id": channel_id} for i in reversed(chosen)])
+
+
+@define
+class Stalls:
+    """How badly the machine kept this process waiting: what no program on it could have avoided."""
+
+    worst: float = 0.0
+    """Seconds."""
+    total: float = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Count one."""
+        self.worst, self.total = max(self.worst, seconds), self.total + seconds
+
+
+@asynccontextmanager
+async def watched() -> AsyncIterator[Stalls]:
+    """Measure by how much a short sleep comes late, all the time."""
+    stalls = Stalls()
+    loop = asyncio.get_running_loop()
+
+    async def watch() -> None:
+        while True:
+            due = loop.time() + STEP
+            await asyncio.sleep(STEP)
+            stalls.add(loop.time() - due)
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield stalls
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)

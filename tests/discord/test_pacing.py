@@ -10,20 +10,20 @@ from aiohttp import web
 
 from clipsaver.discord.budget import Budget, Turn
 from clipsaver.discord.history import History
+from clipsaver.discord.limits import MARGIN
 from clipsaver.discord.pacing import Pacer
 from clipsaver.discord.rest import Priority, Rest, Route
 from tests.discord.buckets import STYLES, Limiter
-from tests.discord.servers import Pages, serve
+from tests.discord.servers import Pages, serve, watched
 
 LIMIT, WINDOW = 5, 0.5
 
 
 @pytest.mark.parametrize("style", STYLES)
 async def test_channels_reach_their_ceiling_side_by_side(style: str) -> None:
-    """Eight channels at once each get everything, at the limit's pace and no faster.
+    """Eight channels at once each read at the limit's pace, and none is ever refused.
 
-    That nobody is ever refused is shown on a clock of our own, with the buckets; on this one a machine that stalls for
-    longer than the margin can make one request early, and what is learned from it has to keep the others right.
+    A refusal is excused only by a stall of this very machine that was longer than the margin, and only once.
     """
     pages = Pages(range(1, 10_000))
     limiters: dict[str, Limiter] = defaultdict(lambda: make(LIMIT, WINDOW))
@@ -43,7 +43,7 @@ async def test_channels_reach_their_ceiling_side_by_side(style: str) -> None:
         answer.headers.update(headers)
         return answer
 
-    async with serve(limited) as server, Rest(token="t", url=server.url) as rest:
+    async with watched() as stalls, serve(limited) as server, Rest(token="t", url=server.url) as rest:
 
         async def read(channel_id: int) -> None:
             bound = 10_000
@@ -53,8 +53,8 @@ async def test_channels_reach_their_ceiling_side_by_side(style: str) -> None:
         began = time.monotonic()
         await asyncio.gather(*(read(channel_id) for channel_id in range(8)))
         spent = time.monotonic() - began
-        assert rest.stats.throttled.total() <= 1
-    assert spent > 2 * WINDOW
+        assert rest.stats.throttled.total() <= int(stalls.worst > MARGIN)
+    assert 2 * WINDOW < spent < 4 * WINDOW * 1.5 + stalls.total
 
 
 async def test_a_turn_that_is_due_later_can_be_given_up() -> None:

@@ -153,7 +153,8 @@ def check(mapping: Mapping[str, Any], where: str = "guild_defaults") -> dict[str
         try:
             checked[key] = read_or_parse(key, value)
         except BadInput as error:
-            raise BadInput(f"{where}.{key}: {error.message}") from None
+            said = error.message.removeprefix(f"{key}: ")
+            raise BadInput(f"{where}.{key}: {said}") from None
     return checked
 
 
