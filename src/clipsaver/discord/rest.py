@@ -30,7 +30,7 @@ from clipsaver.discord.refusals import (
 )
 from clipsaver.discord.routes import Route
 from clipsaver.discord.stats import Stats
-from clipsaver.discord.transport import TIMEOUT, Lost, Reply, Transport
+from clipsaver.discord.transport import TIMEOUT, Lost, Read, Reply, Transport
 
 __all__ = [
     "Answer",
@@ -95,6 +95,7 @@ class Question:
     safe: bool
     """Whether asking twice does no harm."""
     check: Check | None
+    read: Read | None
 
 
 @define(kw_only=True)
@@ -164,15 +165,17 @@ class Rest:
         reason: str | None = None,
         repeatable: bool | None = None,
         check: Check | None = None,
+        read: Read | None = None,
     ) -> Answer:
         """Ask Discord, and come back with an answer or one of this module's errors.
 
         ``on_wait`` is told until when a refusal or trouble makes it wait, and None when that is over. ``repeatable``:
         asking twice does no harm; by default that is so for everything but POST. ``check``: whether a body is what
-        was asked for; one that isn't counts as trouble. ``reason`` goes to the server's audit log.
+        was asked for; one that isn't counts as trouble. ``read`` makes something else than JSON of a body's bytes; its
+        ValueError counts as trouble too. ``reason`` goes to the server's audit log.
         """
         safe = route.method != "POST" if repeatable is None else repeatable
-        question = Question(route=route, params=params, body=body, reason=reason, safe=safe, check=check)
+        question = Question(route=route, params=params, body=body, reason=reason, safe=safe, check=check, read=read)
         attempts = Attempts()
         while True:
             failed = attempts.failed
@@ -193,7 +196,7 @@ class Rest:
         route = question.route
         try:
             reply = await self._transport.exchange(
-                route, params=question.params, body=question.body, reason=question.reason
+                route, params=question.params, body=question.body, reason=question.reason, read=question.read
             )
         except Lost as lost:
             self.stats.answered(route.method, route.template, 0, 0.0)

@@ -1,14 +1,15 @@
 """One exchange with Discord over aiohttp: bounded in time and size, and either whole or lost."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import aiohttp
 import orjson
 from attrs import define, field, frozen
+from yarl import URL
 
 from clipsaver.discord.routes import Route
 
@@ -17,6 +18,9 @@ LARGEST: Final = 32 * 2**20
 CONNECTIONS: Final = 256
 TIMEOUT: Final = aiohttp.ClientTimeout(total=30, sock_connect=10, sock_read=20)
 PROJECT: Final = "https://github.com/clipsaver/clipsaver"
+
+Read = Callable[[bytes], Any]
+"""Makes of a body what is wanted of it; raises ValueError if that can't be."""
 
 
 class Lost(Exception):
@@ -35,9 +39,9 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     body: Any
-    """The JSON in it; None for an empty body."""
+    """What was read from it: the JSON in it, and None where it is empty."""
     readable: bool
-    """Whether the body was JSON, or empty."""
+    """Whether that could be read."""
     seconds: float
 
 
@@ -74,8 +78,16 @@ class Transport:
             await self._session.close()
             self._session = None
 
-    async def exchange(self, route: Route, *, params: Mapping[str, Any] | None, body: Any, reason: str | None) -> Reply:
-        """Send one request and read the whole answer; raises Lost."""
+    async def exchange(
+        self,
+        route: Route,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Any = None,
+        reason: str | None = None,
+        read: Read | None = None,
+    ) -> Reply:
+        """Send one request and read the whole answer; raises Lost. ``read`` is for the body of one that succeeded."""
         if self._session is None:
             raise RuntimeError("Discord's REST API was asked outside of its context.")
         headers = {}
@@ -85,18 +97,20 @@ class Transport:
             headers["Content-Type"] = "application/json"
         if reason:
             headers["X-Audit-Log-Reason"] = quote(reason[:512], safe=" ")
+        url = self.base.rstrip("/") + route.path
+        if params:
+            url += "?" + urlencode(params)
         began = time.monotonic()
         try:
             async with self._session.request(
                 route.method,
-                self.base.rstrip("/") + route.path,
-                params={name: str(value) for name, value in (params or {}).items()},
+                URL(url, encoded=True),
                 data=data,
                 headers=headers,
                 allow_redirects=False,
             ) as response:
-                raw = await self._read(response)
-                readable, parsed = _parse(raw)
+                raw = await self._whole(response)
+                readable, parsed = _parse(raw, read if response.ok else None)
                 return Reply(
                     status=response.status,
                     headers=response.headers,
@@ -109,21 +123,23 @@ class Transport:
         except (aiohttp.ClientError, OSError) as error:
             raise Lost(type(error).__name__, sent=True) from error
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        chunks = bytearray()
-        async for chunk in response.content.iter_chunked(2**16):
-            chunks += chunk
-            if len(chunks) > self.largest:
+    async def _whole(self, response: aiohttp.ClientResponse) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        while chunk := await response.content.readany():
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > self.largest:
                 response.close()
                 raise Lost("TooLarge", sent=True)
-        return bytes(chunks)
+        return b"".join(chunks)
 
 
-def _parse(raw: bytes) -> tuple[bool, Any]:
+def _parse(raw: bytes, read: Read | None) -> tuple[bool, Any]:
     """Whether a body is readable, and what is in it."""
-    if not raw.strip():
-        return True, None
     try:
-        return True, orjson.loads(raw)
-    except orjson.JSONDecodeError:
+        if read is not None:
+            return True, read(raw)
+        return True, orjson.loads(raw) if raw.strip() else None
+    except ValueError:
         return False, None
