@@ -1,16 +1,14 @@
-"""clipsaver beside what others only fetch with: one run, the same pages, one client after the other, again and again.
+"""How fast, how close to Discord's limits, how soon an answer, how large, how fair: one command measures it all.
 
-Run by ``nox -s bench``; ``--short`` takes less than two minutes.
+Run by ``nox -s bench``; ``--short`` takes about two minutes, ``--only`` runs some of the parts.
 """
 
 import argparse
 import asyncio
 import logging
-import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -19,147 +17,88 @@ import orjson
 import structlog
 from attrs import frozen
 
-from bench import machine, report
-from bench.database import Database, family_cpu
-from bench.measuring import Discord
+from bench import answers, limited, machine, many, report, small, speed
+from bench.database import Database
 from clipsaver.postgres.embedded import Embedded
-
-PATIENCE: Final = 600.0
-"""Seconds one client may take."""
 
 
 @frozen(kw_only=True)
-class Form:
-    """How much is measured."""
-
-    messages: int
-    repeats: int
-    shapes: Sequence[int] = (1, 10, 50)
-    """Numbers of channels that the messages are spread over."""
-    flat_small: int
-    flat_large: int
-    flat_repeats: int
-    flat_channels: int = 10
-
-
-SHORT: Final = Form(messages=30_000, repeats=3, flat_small=15_000, flat_large=150_000, flat_repeats=1)
-FULL: Final = Form(messages=100_000, repeats=5, flat_small=100_000, flat_large=1_000_000, flat_repeats=3)
-
-
-@frozen
 class Bench:
-    """Runs clients in processes of their own."""
+    """What the parts are measured with."""
 
     database: Database
+    folder: Path
+    short: bool
 
-    async def one(self, client: str, discord: Discord, pages: int) -> dict[str, Any]:
-        """Run a client once; ``pages`` is the page server's pid."""
-        served = family_cpu(pages)
-        if client == "clipsaver":
-            name = await self.database.begin(discord)
-            before = await self.database.figures(name)
-            result = await measure(client, discord, self.database.environ(name))
-            after = await self.database.figures(name)
-            result["postgres"] = {key: after[key] - before[key] for key in before}
-            await self.database.end(name, discord)
-        else:
-            result = await measure(client, discord)
-        result["server_cpu_seconds"] = family_cpu(pages) - served
-        say(
-            f"{client:12} {len(discord.channels):3} channels {result['messages'] / result['seconds']:10,.0f} messages/s"
-        )
-        return result
+    async def speed(self) -> dict[str, Any]:
+        """Without limits, beside other libraries."""
+        return await speed.speed(self.database, speed.SHORT if self.short else speed.FULL)
 
-    async def shape(self, channels: int, form: Form) -> dict[str, Any]:
-        """Run every client on so many channels, in turn, as often as the form says."""
-        async with page_server(channels, form.messages) as (discord, pages):
-            runs: dict[str, list[dict[str, Any]]] = {client: [] for client in report.CLIENTS}
-            for _ in range(form.repeats):
-                for client, taken in runs.items():
-                    taken.append(await self.one(client, discord, pages))
-        clients = {client: report.summary(taken) for client, taken in runs.items()}
-        return {"clients": clients, "ratios": report.ratios(clients), "runs": runs}
+    async def limits(self) -> dict[str, Any]:
+        """With limits."""
+        return await limited.limited(self.database, self.folder, limited.SHORT if self.short else limited.FULL)
 
-    async def size(self, messages: int, form: Form) -> dict[str, Any]:
-        """Run clipsaver alone on so many messages."""
-        async with page_server(form.flat_channels, messages) as (discord, pages):
-            return report.summary([await self.one("clipsaver", discord, pages) for _ in range(form.flat_repeats)])
+    async def answers(self) -> dict[str, Any]:
+        """People beside scans."""
+        return await answers.answers(self.database, self.folder, answers.SHORT if self.short else answers.FULL)
+
+    async def guilds(self) -> dict[str, Any]:
+        """Many servers."""
+        return await many.many(self.folder, many.SHORT if self.short else many.FULL)
+
+    async def small(self) -> dict[str, Any]:
+        """A small scan beside a large one."""
+        form = small.SHORT if self.short else small.FULL
+        return {
+            "off": await small.small(self.database, self.folder, form.off, limits=False),
+            "on": await small.small(self.database, self.folder, form.on, limits=True),
+        }
 
 
-@asynccontextmanager
-async def page_server(channels: int, messages: int) -> AsyncIterator[tuple[Discord, int]]:
-    """Serve a world's pages from a process of their own: what there is, and its pid."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.pages", str(channels), str(messages)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        limit=2**20,
-    )
-    if process.stdin is None or process.stdout is None:
-        raise RuntimeError("a process without its pipes")
-    try:
-        told = orjson.loads(await process.stdout.readline())
-        yield Discord(**told), process.pid
-    finally:
-        process.stdin.close()
-        await process.wait()
+PARTS: Final[Mapping[str, tuple[Callable[[Bench], Awaitable[dict[str, Any]]], Callable[[Mapping[str, Any]], str]]]] = {
+    "speed": (Bench.speed, report.text),
+    "limits": (Bench.limits, limited.text),
+    "answers": (Bench.answers, answers.text),
+    "guilds": (Bench.guilds, many.text),
+    "small": (Bench.small, small.text),
+}
 
 
-async def measure(client: str, discord: Discord, environ: dict[str, str] | None = None) -> dict[str, Any]:
-    """Run a client, and take what it says."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", f"bench.client_{client}", discord.told()),
-        stdout=asyncio.subprocess.PIPE,
-        env=environ,
-    )
-    try:
-        out, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
-    except TimeoutError:
-        process.kill()
-        raise
-    if process.returncode:
-        sys.exit(f"{client} ended with {process.returncode}.")
-    result: dict[str, Any] = orjson.loads(out)
-    return result
-
-
-def say(line: str) -> None:
-    """Show what is going on."""
-    print(line, file=sys.stderr, flush=True)
-
-
-async def main(form: Form, folder: Path) -> dict[str, Any]:
-    """Measure everything."""
+async def main(parts: Sequence[str], folder: Path, *, short: bool) -> dict[str, Any]:
+    """Measure these parts."""
     begun = time.monotonic()
-    async with Embedded(folder) as server:
+    measured: dict[str, Any] = {}
+    async with Embedded(folder / "database") as server:
         database = Database(server)
         told = machine.describe(folder, await database.prepare())
-        bench = Bench(database)
-        shapes = {str(channels): await bench.shape(channels, form) for channels in form.shapes}
-        small, large = [await bench.size(messages, form) for messages in (form.flat_small, form.flat_large)]
+        bench = Bench(database=database, folder=folder, short=short)
+        for part in parts:
+            since = time.monotonic()
+            measure, _ = PARTS[part]
+            measured[part] = {**await measure(bench), "took_seconds": round(time.monotonic() - since, 1)}
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "took_seconds": round(time.monotonic() - begun, 1),
+        "short": short,
         "machine": told,
-        "messages": form.messages,
-        "repeats": form.repeats,
-        "channels": shapes,
-        "flat": {
-            "channels": form.flat_channels,
-            "small": small,
-            "large": large,
-            "ratios": report.flatness(small, large),
-        },
+        **measured,
     }
+
+
+def text(result: Mapping[str, Any]) -> str:
+    """All of it, for a person."""
+    shown = [show(result[part]) for part, (_, show) in PARTS.items() if part in result]
+    return "\n\n".join([machine.text(result), *shown])
 
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("--short", action="store_true", help="fewer messages, fewer repeats")
+    parser.add_argument("--short", action="store_true", help="less of everything, fewer repeats")
+    parser.add_argument("--only", action="append", choices=PARTS, help="one part; can be given more than once")
     parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where the figures are written")
     parser.add_argument(
-        "--folder", type=Path, help="where the database is made; on a real disk, or fsync costs nothing"
+        "--folder", type=Path, help="where the databases are made; on a real disk, or fsync costs nothing"
     )
     return parser.parse_args()
 
@@ -167,8 +106,9 @@ def arguments() -> argparse.Namespace:
 if __name__ == "__main__":
     asked = arguments()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    wanted = [part for part in PARTS if asked.only is None or part in asked.only]
     with tempfile.TemporaryDirectory(prefix="clipsaver-bench-", dir=asked.folder) as scratch:
-        measurements = asyncio.run(main(SHORT if asked.short else FULL, Path(scratch)))
+        measurements = asyncio.run(main(wanted, Path(scratch), short=asked.short))
     asked.json.write_bytes(orjson.dumps(measurements, option=orjson.OPT_INDENT_2))
-    print(report.text(measurements))
+    print(text(measurements))
     print(f"\nThe same as JSON, with every single run: {asked.json}")

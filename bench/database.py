@@ -1,7 +1,8 @@
 """The database of the measured scans: PostgreSQL as clipsaver brings it, and what it says about its own work."""
 
+import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
@@ -23,6 +24,12 @@ FIGURES: Final = """
       from pg_stat_database, pg_stat_wal as wal
      where datname = $1
 """
+TIMES: Final = """
+    select status, extract(epoch from started_at - created_at) as waited,
+           extract(epoch from finished_at - started_at) as took
+      from bot_channel_scan_runs
+     where channel_id = $1
+"""
 CLIPS: Final = "select count(*) from clips"
 
 
@@ -42,39 +49,60 @@ class Database:
 
     server: Embedded
     _numbers: "count[int]" = field(factory=count)
+    _making: asyncio.Lock = field(factory=asyncio.Lock)
+    """A template is copied for one at a time."""
 
     async def prepare(self) -> str:
         """Make the template that the others are copied from; the server's version."""
         async with connected(self.server.url, "postgres") as conn:
             await conn.execute(f"create database {TEMPLATE}")
             version = await conn.fetchval("show server_version")
-        pool = await open_pool(self._url(TEMPLATE), size=1)
+        pool = await open_pool(self.url(TEMPLATE), size=1)
         try:
             await apply_schema(pool)
         finally:
             await pool.close()
         return str(version)
 
-    async def begin(self, discord: Discord) -> str:
-        """Make a database with a scan of every channel queued; its name."""
+    async def create(self) -> str:
+        """Make a database with nothing in its tables; its name."""
         name = f"bench_{next(self._numbers)}"
-        async with connected(self.server.url, "postgres") as conn:
+        async with self._making, connected(self.server.url, "postgres") as conn:
             await conn.execute(f"create database {name} template {TEMPLATE}")
             await conn.execute("checkpoint")
-        pool = await open_pool(self._url(name), size=1)
-        try:
-            await pool.execute("insert into bot_guilds (guild_id, name) values ($1, 'bench')", discord.guild)
-            await pool.execute(
+        return name
+
+    async def begin(self, discord: Discord) -> str:
+        """Make a database with a scan of every channel queued; its name."""
+        name = await self.create()
+        await self.add_channels(name, discord.guild, discord.channels)
+        await self.queue(name, dict.fromkeys(discord.channels, discord.guild))
+        return name
+
+    async def add_channels(self, name: str, guild_id: int, channels: Sequence[int]) -> None:
+        """Make a server's channels known, as the bot would."""
+        async with connected(self.server.url, name) as conn:
+            await conn.execute("insert into bot_guilds (guild_id, name) values ($1, 'bench')", guild_id)
+            await conn.execute(
                 "insert into bot_channels (channel_id, guild_id, name, type) "
                 "select channel_id, $2, 'bench', 'text' from unnest($1::bigint[]) as channel_id",
-                list(discord.channels),
-                discord.guild,
+                list(channels),
+                guild_id,
             )
-            for channel_id in discord.channels:
-                await Scans(pool=pool, defaults={}).start(request(discord.guild, channel_id))
-        finally:
-            await pool.close()
-        return name
+
+    async def queue(self, name: str, channels: Mapping[int, int]) -> None:
+        """Queue a scan of each channel, given with its server."""
+        await queue(self.url(name), channels)
+
+    async def times(self, name: str, channel_id: int) -> tuple[float, float] | None:
+        """How long a channel's scan waited for a worker, and how long it took; None while it isn't over."""
+        async with connected(self.server.url, name) as conn:
+            row = await conn.fetchrow(TIMES, channel_id)
+        if row is None or row["status"] in {"queued", "running"}:
+            return None
+        if row["status"] != "succeeded":
+            raise ValueError(f"A scan has ended as {row['status']}.")
+        return float(row["waited"]), float(row["took"])
 
     async def figures(self, name: str) -> dict[str, float]:
         """What PostgreSQL has done so far: in the database's statements, commits included, and as a whole."""
@@ -90,16 +118,31 @@ class Database:
             clips = await conn.fetchval(CLIPS)
         if clips != discord.clips:
             raise ValueError(f"{clips} clips were kept where there are {discord.clips}.")
+        await self.drop(name)
+
+    async def drop(self, name: str) -> None:
+        """Drop a database."""
         async with connected(self.server.url, "postgres") as conn:
-            await conn.execute(f"drop database {name}")
+            await conn.execute(f"drop database {name} with (force)")
 
     def environ(self, name: str) -> dict[str, str]:
         """What tells a process where its database is."""
-        return {**os.environ, "CLIPSAVER_DATABASE_URL": self._url(name)}
+        return {**os.environ, "CLIPSAVER_DATABASE_URL": self.url(name)}
 
-    def _url(self, name: str) -> str:
+    def url(self, name: str) -> str:
+        """A database's address."""
         address, _, options = self.server.url.partition("?")
         return f"{address.rpartition('/')[0]}/{name}" + (f"?{options}" if options else "")
+
+
+async def queue(url: str, channels: Mapping[int, int]) -> None:
+    """Queue a scan of each channel, given with its server, in the database at an address."""
+    pool = await open_pool(url, size=1)
+    try:
+        for channel_id, guild_id in channels.items():
+            await Scans(pool=pool, defaults={}).start(request(guild_id, channel_id))
+    finally:
+        await pool.close()
 
 
 def request(guild_id: int, channel_id: int) -> ScanRequest:

@@ -4,6 +4,7 @@ import os
 import platform
 import statistics
 import time
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,17 @@ def describe(folder: Path, postgres: str) -> dict[str, Any]:
         "postgresql": postgres,
         "libraries": {name: version(name) for name in LIBRARIES},
     }
+
+
+def text(result: Mapping[str, Any]) -> str:
+    """The machine, for a person."""
+    machine = result["machine"]
+    return (
+        f"{result['date']}: {machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB; "
+        f"Python {machine['python']}, PostgreSQL {machine['postgresql']}; "
+        f"an fsync takes {machine['fsync_ms']} ms; load before: {machine['load_before']}; "
+        f"{result['took_seconds']:.0f} s in all"
+    )
 
 
 def _first(file: str, key: str) -> str:

@@ -64,3 +64,8 @@ def measured(client: Callable[[Discord], Coroutine[Any, Any, dict[str, Any]]]) -
     if result["messages"] != discord.messages:
         sys.exit(f"{result['messages']} messages were read where there are {discord.messages}.")
     print(orjson.dumps(result).decode())
+
+
+def say(line: str) -> None:
+    """Show what is going on."""
+    print(line, file=sys.stderr, flush=True)

@@ -75,7 +75,7 @@ def text(result: Mapping[str, Any]) -> str:
     shapes: Mapping[str, Mapping[str, Any]] = result["channels"]
     names = [f"{channels} channel{'s' * (channels != '1')}" for channels in shapes]
     parts = [
-        _machine(result),
+        f"{result['messages']:,} messages, medians of {result['repeats']} runs",
         table(
             ["messages a second", *names],
             [
@@ -113,16 +113,6 @@ def text(result: Mapping[str, Any]) -> str:
         _verdict(shapes),
     ]
     return "\n\n".join(parts)
-
-
-def _machine(result: Mapping[str, Any]) -> str:
-    machine = result["machine"]
-    return (
-        f"{result['date']}: {machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB; "
-        f"Python {machine['python']}, PostgreSQL {machine['postgresql']}; "
-        f"an fsync takes {machine['fsync_ms']} ms; load before: {machine['load_before']}\n"
-        f"{result['messages']:,} messages, medians of {result['repeats']} runs, {result['took_seconds']:.0f} s in all"
-    )
 
 
 def _line(label: str, shapes: Mapping[str, Any], name: str, key: str, form: str) -> list[str]:

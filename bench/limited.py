@@ -1,0 +1,181 @@
+"""Under Discord's limits: what share of the ceiling is reached, and is it ever crossed."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from itertools import product
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+from attrs import frozen
+
+from bench.database import Database, family_cpu
+from bench.measuring import say
+from bench.programs import Program, StandIn, program, settings_for, stand_in
+from bench.report import table
+from bench.stand_in import Held
+from clipsaver.config import load
+
+EVERYWHERE: Final = 50.0
+"""Requests a second that Discord allows a bot."""
+CHANNEL: Final = 1.0
+"""Pages a second that it allows in a channel, in the long run."""
+WINDOW: Final = 5.0
+"""Seconds of a channel's window: pages come in bursts, one burst a window."""
+LATENCY: Final = 0.08
+GOALS: Final = {1: 0.98, 10: 0.98, 50: 0.95, 500: 0.95}
+AT_A_TIME: Final = load(None, {}, Path("/")).scans.concurrency
+"""Channels that one process reads at the same time; the others wait until one of them ends."""
+BEGIN_GOAL: Final = 5.0
+"""Seconds in which 50 channels are to have begun."""
+
+
+@frozen(kw_only=True)
+class Form:
+    """How much is measured."""
+
+    repeats: int
+    rounds: Sequence[Sequence[tuple[int, int]]]
+    """Channels and processes; those of one round are measured beside each other."""
+    windows: Sequence[Sequence[str]]
+    """Kinds of windows; those that stand together are measured beside each other."""
+    settle: float
+    """Seconds from the last channel's first page on in which nothing is counted."""
+    stretch: float
+    """Seconds that are counted."""
+
+
+ALL: Final = tuple(product((1, 10, 50, 500), (1, 3)))
+SHORT: Final = Form(
+    repeats=1,
+    rounds=(((1, 1), (10, 3), (50, 1)), ((500, 3),)),
+    windows=(("fixed",), ("sliding",)),
+    settle=3,
+    stretch=10,
+)
+FULL: Final = Form(
+    repeats=3, rounds=tuple((one,) for one in ALL), windows=(("fixed",), ("sliding",)), settle=10, stretch=40
+)
+
+
+def ceiling(channels: int) -> float:
+    """Pages a second that the limits allow."""
+    return min(channels * CHANNEL, EVERYWHERE)
+
+
+def share(pages: Sequence[float], begin: float, stretch: float, channels: int) -> float:
+    """The share of the ceiling in a stretch, as the mean of all stretches that begin within one window after `begin`.
+
+    Each page counts by how many of these it is in: a burst at the edge doesn't decide.
+    """
+    weights = (
+        max(0.0, min(at - begin, WINDOW) - max(0.0, at - begin - stretch)) / WINDOW
+        for at in pages
+        if begin <= at < begin + stretch + WINDOW
+    )
+    return sum(weights) / (stretch * ceiling(channels))
+
+
+async def measure(database: Database, folder: Path, form: Form, *, channels: int, processes: int, window: str) -> Any:
+    """Scan so many channels with so many processes, for a while."""
+    held = Held(channels=channels, window="sliding" if window == "sliding" else "fixed", latency=LATENCY)
+    async with AsyncExitStack() as stack:
+        there = await stack.enter_async_context(stand_in(held))
+        name = await database.begin(there.discord)
+        stack.push_async_callback(database.drop, name)
+        settings = settings_for(there.discord, database=database.url(name), metered=True)
+        programs = [await stack.enter_async_context(program("worker", folder, settings)) for _ in range(processes)]
+        return await watch(there, programs, form, channels)
+
+
+async def watch(there: StandIn, programs: Sequence[Program], form: Form, channels: int) -> dict[str, Any]:
+    """Wait until all channels have begun that can be at work at the same time, then count."""
+    loop = asyncio.get_running_loop()
+    patience = loop.time() + 10 + 3 * channels / ceiling(channels)
+    at_work = min(channels, len(programs) * AT_A_TIME)
+    while len(firsts := begun(seen := await there.ask("seen"))) < at_work:
+        for one in programs:
+            one.alive()
+        if loop.time() > patience:
+            raise TimeoutError(f"{len(firsts)} of {at_work} channels have begun.\n{programs[0].tail()}")
+        await asyncio.sleep(0.25)
+    first, last = seen["asked"], max(firsts.values())
+    begin, until = last + form.settle, last + form.settle + form.stretch + WINDOW
+    used = [family_cpu(one.pid) for one in programs]
+    since = loop.time()
+    await asyncio.sleep(until + 0.2 - loop.time())
+    used = [family_cpu(one.pid) - before for one, before in zip(programs, used, strict=True)]
+    seen = await there.ask("seen")
+    pages = [at for at, _ in seen["pages"]]
+    counted = sum(begin <= at < begin + form.stretch for at in pages)
+    return {
+        "share": share(pages, begin, form.stretch, channels),
+        "pages": counted,
+        "begun": len(begun(seen)),
+        "begun_seconds": last - first,
+        "refused": sum(seen["throttled"].values()),
+        "cpu_percent": sum(used) / (loop.time() - since) * 100,
+    }
+
+
+def begun(seen: Mapping[str, Any]) -> dict[int, float]:
+    """When each channel had its first page."""
+    firsts: dict[int, float] = {}
+    for at, channel in seen["pages"]:
+        firsts.setdefault(channel, at)
+    return firsts
+
+
+async def limited(database: Database, folder: Path, form: Form) -> dict[str, Any]:
+    """Measure all shapes."""
+    cells: dict[tuple[str, int, int], list[dict[str, Any]]] = {}
+    for _ in range(form.repeats):
+        for windows, shapes in product(form.windows, form.rounds):
+            which = [(window, channels, processes) for window, (channels, processes) in product(windows, shapes)]
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(
+                        measure(database, folder, form, window=window, channels=channels, processes=processes)
+                    )
+                    for window, channels, processes in which
+                ]
+            for (window, channels, processes), task in zip(which, tasks, strict=True):
+                cells.setdefault((window, channels, processes), []).append(one := task.result())
+                say(
+                    f"limits: {window:8} {channels:3} channels {processes} processes {one['share']:6.1%}, "
+                    f"begun in {one['begun_seconds']:.1f} s, {one['refused']} refused"
+                )
+    told = [
+        {"window": window, "channels": channels, "processes": processes, **summary(runs, channels), "runs": runs}
+        for (window, channels, processes), runs in sorted(cells.items())
+    ]
+    return {"latency_ms": LATENCY * 1000, "stretch_seconds": form.stretch, "repeats": form.repeats, "shapes": told}
+
+
+def summary(runs: Sequence[Mapping[str, Any]], channels: int) -> dict[str, Any]:
+    """Medians, all refusals, and whether that is what is wanted."""
+    told = {key: median(run[key] for run in runs) for key in ("share", "begun", "begun_seconds", "cpu_percent")}
+    refused = sum(run["refused"] for run in runs)
+    late = channels == 50 and told["begun_seconds"] > BEGIN_GOAL  # noqa: PLR2004 - that one is promised
+    return {**told, "refused": refused, "reached": told["share"] >= GOALS[channels] and not refused and not late}
+
+
+def text(result: Mapping[str, Any]) -> str:
+    """All of it, for a person."""
+    rows = [
+        [
+            f"{one['channels']} channels, {one['processes']} processes",
+            one["window"],
+            f"{one['share']:.1%}",
+            f"{GOALS[one['channels']]:.0%}",
+            f"{one['begun_seconds']:.1f}",
+            str(one["begun"]),
+            str(one["refused"]),
+            f"{one['cpu_percent']:.0f}",
+            "yes" if one["reached"] else "no",
+        ]
+        for one in sorted(result["shapes"], key=lambda one: (one["channels"], one["processes"], one["window"]))
+    ]
+    head = ["limits on", "windows", "of the ceiling", "goal", "begun in s", "at work", "429s", "CPU %", "reached"]
+    return table(head, rows)

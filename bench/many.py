@@ -1,0 +1,168 @@
+"""25,000 channels in 500 servers: how soon the program is ready, and what it holds."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+import asyncpg
+from attrs import define, field, frozen
+
+from bench.answers import LINES
+from bench.database import family_cpu, queue
+from bench.measuring import say
+from bench.programs import Program, StandIn, family_memory, free_port, memory, program, settings_for, stand_in
+from bench.report import table
+from bench.stand_in import Held
+from clipsaver.postgres.embedded import Embedded
+
+HELD: Final = Held(guilds=500, channels=50, roles=20, overwrites=3)
+READY_GOAL: Final = 30.0
+MEMORY_GOAL: Final = 400.0
+TOGETHER_GOAL: Final = 512.0
+SCANS: Final = 150
+"""Channels that are scanned at last, each in a server of its own: more than are at work at the same time."""
+COUNT: Final = "select count(*) from bot_channels where type = 'text'"
+
+
+@frozen(kw_only=True)
+class Form:
+    """How much is measured."""
+
+    repeats: int
+    scanning: float
+    """Seconds of scans."""
+
+
+SHORT: Final = Form(repeats=1, scanning=6)
+FULL: Final = Form(repeats=3, scanning=60)
+
+
+@define
+class Scale:
+    """Looks at what a process and those below it hold, again and again."""
+
+    pid: int
+    most: float = 0.0
+    own: dict[str, float] = field(factory=dict)
+
+    async def watch(self) -> None:
+        """Look until cancelled."""
+        while True:
+            self.look()
+            await asyncio.sleep(0.25)
+
+    def look(self) -> None:
+        """Look once."""
+        self.own = memory(self.pid)
+        self.most = max(self.most, family_memory(self.pid))
+
+    def told(self) -> dict[str, float]:
+        """What was seen."""
+        self.look()
+        return {**self.own, "together_mb": self.most}
+
+
+@asynccontextmanager
+async def started(there: StandIn, folder: Path) -> AsyncIterator[tuple[Program, Scale, dict[str, Any]]]:
+    """Run clipsaver with its own database, to when it is ready and beyond."""
+    await there.ask("reset")
+    settings = settings_for(there.discord, folder=folder / "data", metered=False)
+    async with program("run", folder, settings, port=free_port()) as running:
+        scale = Scale(running.pid)
+        watching = asyncio.create_task(scale.watch())
+        try:
+            ready = await running.ready()
+            login = (await there.ask("seen"))["logins"][0]
+            figures = {"ready_seconds": ready - login, "start_seconds": ready - running.begun}
+            figures |= {"cpu_seconds": family_cpu(running.pid), **scale.told()}
+            yield running, scale, figures
+        finally:
+            watching.cancel()
+
+
+async def measure(folder: Path, form: Form) -> dict[str, Any]:
+    """Start on an empty database, start again, and scan."""
+    async with stand_in(HELD) as there:
+        async with started(there, folder) as (_, _, empty):
+            await check(there, folder)
+        async with started(there, folder) as (_, scale, full):
+            async with Embedded(folder / "data") as database:
+                await queue(database.url, spread(there))
+            await there.ask("reset")
+            talked, _ = await asyncio.gather(
+                there.ask("talk", lines=LINES, times=int(form.scanning * 5), every=0.2), asyncio.sleep(form.scanning)
+            )
+            pages = len((await there.ask("seen"))["pages"])
+            scanning = {**scale.told(), "pages_per_second": pages / form.scanning, "failed": talked["failed"]}
+    return {"empty": empty, "full": full, "scanning": scanning}
+
+
+async def check(there: StandIn, folder: Path) -> None:
+    """Look whether all channels are in the database, as /ready says."""
+    async with Embedded(folder / "data") as database:
+        conn: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(database.url)
+        try:
+            known = await conn.fetchval(COUNT)
+        finally:
+            await conn.close()
+    if known != len(there.discord.channels):
+        raise ValueError(f"{known} channels are known where there are {len(there.discord.channels)}.")
+
+
+def spread(there: StandIn) -> dict[int, int]:
+    """Some channels, each of another server, with their servers."""
+    by_guild: dict[int, int] = {}
+    for channel, guild in there.guilds.items():
+        by_guild.setdefault(guild, channel)
+    return {channel: guild for guild, channel in list(by_guild.items())[:SCANS]}
+
+
+async def many(folder: Path, form: Form) -> dict[str, Any]:
+    """Measure, as often as the form says."""
+    runs = []
+    for number in range(form.repeats):
+        own = folder / f"many-{number}"
+        own.mkdir()
+        runs.append(await measure(own, form))
+        say(f"guilds: ready in {runs[-1]['empty']['ready_seconds']:.1f} s, {runs[-1]['scanning']['most_mb']:.0f} MB")
+    told = {
+        state: {key: median(run[state][key] for run in runs) for key in runs[0][state]}
+        for state in ("empty", "full", "scanning")
+    }
+    reached = (
+        max(told[state]["ready_seconds"] for state in ("empty", "full")) < READY_GOAL
+        and max(told[state]["most_mb"] for state in ("empty", "full")) < MEMORY_GOAL
+        and told["scanning"]["together_mb"] < TOGETHER_GOAL
+    )
+    return {"guilds": HELD.guilds, "channels": HELD.guilds * HELD.channels, **told, "reached": reached, "runs": runs}
+
+
+def text(result: Mapping[str, Any]) -> str:
+    """All of it, for a person."""
+    head = [
+        f"{result['channels']:,} channels in {result['guilds']} servers",
+        *("ready after login, s", "after the start, s", "CPU s", "MB", "most MB", "with PostgreSQL, MB"),
+    ]
+    rows = [
+        _row(label, result[state])
+        for label, state in (
+            ("empty database", "empty"),
+            ("full database", "full"),
+            ("scanning, without limits", "scanning"),
+        )
+    ]
+    return (
+        table(head, rows)
+        + f"\n\nThe aims (30 s, 400 MB, 512 MB in all) are {'' if result['reached'] else 'not '}reached."
+    )
+
+
+def _row(label: str, one: Mapping[str, float]) -> Sequence[str]:
+    keys = {"ready_seconds": ".1f", "start_seconds": ".1f", "cpu_seconds": ".1f", "now_mb": ".0f", "most_mb": ".0f"}
+    return [
+        label,
+        *(format(one[key], form) if key in one else "" for key, form in (keys | {"together_mb": ".0f"}).items()),
+    ]
