@@ -273,5 +273,15 @@ create unlogged table if not exists budget (
     one boolean primary key default true check (one),
     tat timestamptz not null
 );
+-- After a refusal that is meant for the whole bot: nothing is granted before then.
+alter table budget add column if not exists held_until timestamptz;
+
+-- Requests that Discord refused and counts (401, 403, 429s of our own), by the second: an address with too many is
+-- banned. Unlike the budget they outlive a crash, so that a program which crashes again and again does not begin anew.
+create table if not exists invalid_requests (
+    at timestamptz primary key,
+    requests integer not null,
+    stops text check (stops in ('reading', 'everything'))
+);
 
 insert into schema_versions (version) values (1) on conflict do nothing;

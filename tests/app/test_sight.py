@@ -12,6 +12,7 @@ from clipsaver.app.ground import Ground, ground
 from clipsaver.app.jobs import jobs
 from clipsaver.app.run import _scan_work
 from clipsaver.app.sight import Sight
+from clipsaver.discord import store as discord_store
 from clipsaver.discord.rest import Priority, Route, Unauthorized
 from clipsaver.scans.model import Figures as Read
 from clipsaver.scans.service import Scans
@@ -124,7 +125,22 @@ async def test_discord_takes_nothing_from_us(whole: Sight, discord: Simulator) -
         await whole.ground.rest.request(Route("GET", "/users/@me"), priority=Priority.PEOPLE)
     readiness = await whole.readiness()
     assert "discord" in readiness.missing
-    assert "halted" in readiness.parts["discord"].detail
+    assert readiness.parts["discord"].detail == {"halted": "Discord does not accept the bot token any more."}
+    figures = await whole.figures()
+    assert (figures.reading_halted, figures.halts, figures.invalid_requests) == (True, 0, 1)
+
+
+async def test_reading_rests(whole: Sight) -> None:
+    """What any process was refused too often is told by each."""
+    async with whole.ground.pool.acquire() as conn:
+        await discord_store.note_invalid(conn, 1000, reading_stops=1000, everything_stops=5000)
+    assert (await whole.figures()).reading_halted is False
+    await whole.ground.rest.breaker.look()
+    part = (await whole.readiness()).parts["discord"]
+    assert not part.ok
+    assert "Reading rests until" in part.detail["halted"]
+    figures = await whole.figures()
+    assert (figures.reading_halted, figures.halts, figures.invalid_requests) == (True, 1, 0)
 
 
 async def test_a_worker_in_trouble(whole: Sight) -> None:

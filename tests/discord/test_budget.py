@@ -51,11 +51,11 @@ async def test_the_row_is_a_clock(pool: Pool) -> None:
         first = await store.take(conn, increment=timedelta(seconds=1), ahead=timedelta(seconds=1.5))
         second = await store.take(conn, increment=timedelta(seconds=1), ahead=timedelta(seconds=1.5))
         third = await store.take(conn, increment=timedelta(seconds=1), ahead=timedelta(seconds=1.5))
-    assert first == (True, 0.0)
-    assert second[0]
-    assert 0.5 < second[1] <= 1
-    assert not third[0]
-    assert 0 < third[1] <= 0.5
+    assert (first.granted, first.seconds) == (True, 0.0)
+    assert second.granted
+    assert 0.5 < second.seconds <= 1
+    assert not third.granted
+    assert 0 < third.seconds <= 0.5
 
 
 async def test_no_commit_waits_for_the_disk_and_no_session_is_changed(pool: Pool) -> None:
@@ -70,9 +70,9 @@ async def test_a_clock_set_back_does_not_stop_everyone(pool: Pool) -> None:
     """A row from the future is from before the server's clock was set; a row that is gone comes back."""
     async with pool.acquire() as conn:
         await conn.execute("insert into budget (tat) values (clock_timestamp() + interval '1 hour')")
-        assert (await store.take(conn, increment=INCREMENT, ahead=INCREMENT))[0]
+        assert (await store.take(conn, increment=INCREMENT, ahead=INCREMENT)).granted
         await conn.execute("delete from budget")
-        assert (await store.take(conn, increment=INCREMENT, ahead=INCREMENT))[0]
+        assert (await store.take(conn, increment=INCREMENT, ahead=INCREMENT)).granted
 
 
 async def test_a_row_not_yet_seen_is_asked_for_again() -> None:
@@ -82,7 +82,7 @@ async def test_a_row_not_yet_seen_is_asked_for_again() -> None:
         async def fetchrow(self, *_: object) -> None:
             return None
 
-    assert await store.take(Blind(), increment=INCREMENT, ahead=INCREMENT) == (False, 0.0)  # type: ignore[arg-type]
+    assert await store.take(Blind(), increment=INCREMENT, ahead=INCREMENT) == (False, 0.0, 0.0, 0.0)  # type: ignore[arg-type]
 
 
 async def test_several_processes_keep_the_rate_together(database_url: str) -> None:

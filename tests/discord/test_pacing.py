@@ -79,7 +79,7 @@ async def test_a_turn_that_is_due_later_can_be_given_up() -> None:
     task = asyncio.create_task(wait())
     for _ in range(10):
         await asyncio.sleep(0)
-    (bucket,) = pacer._buckets.values()
+    (bucket,) = pacer.lanes._buckets.values()
     assert bucket.in_flight == 1
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -115,7 +115,7 @@ async def test_a_turn_that_nobody_wants_any_more_is_let_go() -> None:
     await asyncio.gather(first, return_exceptions=True)
     answer.set()
     await wait()
-    (bucket,) = pacer._buckets.values()
+    (bucket,) = pacer.lanes._buckets.values()
     assert bucket.in_flight == 0
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

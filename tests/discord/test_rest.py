@@ -11,11 +11,10 @@ import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
-from clipsaver.discord import limits, pacing, transport
+from clipsaver.discord import lanes, limits, pacing, transport
 from clipsaver.discord.rest import (
     BadRequest,
     Forbidden,
-    Halted,
     NotFound,
     Priority,
     Refused,
@@ -24,7 +23,6 @@ from clipsaver.discord.rest import (
     Unauthorized,
     Unavailable,
 )
-from clipsaver.discord.stats import Stats
 from tests.discord.servers import Handler, Server, one_by_one, reset, say, serve, stay_silent, truncate
 
 TOKEN = "made.up.token"
@@ -255,30 +253,6 @@ async def test_trouble_is_told_when_it_takes_long(monkeypatch: pytest.MonkeyPatc
     assert told[1:] == [None]
 
 
-async def test_too_many_refusals_halt_reading() -> None:
-    """At 1,000 invalid requests scans rest until the ten minutes are over; people go on for longer."""
-    times = [0.0]
-    async with connect(say({"code": 50001}, 403)) as (rest, server):
-        rest.stats.clock = lambda: times[0]
-        for _ in range(999):
-            rest.stats.refused(403, "")
-        with pytest.raises(Forbidden):
-            await rest.request(PAGE)
-        with pytest.raises(Halted) as caught:
-            await rest.request(PAGE)
-        assert caught.value.until > datetime.now(UTC) + timedelta(minutes=9)
-        halted = rest.halted
-        assert halted == caught.value.message
-        with pytest.raises(Forbidden):
-            await rest.request(PAGE, priority=Priority.PEOPLE)
-        assert len(server.asked) == 2
-        times[0] = 601.0
-        halted = rest.halted
-        assert halted is None
-        with pytest.raises(Forbidden):
-            await rest.request(PAGE)
-
-
 async def test_buckets_are_learned() -> None:
     """A route's bucket, once named, is obeyed per channel, also by another route that shares it."""
     headers: dict[str, Any] = {"X_RateLimit_Limit": 1, "X_RateLimit_Remaining": 0, "X_RateLimit_Reset_After": 0.1}
@@ -364,15 +338,15 @@ async def test_closing_sends_everyone_home() -> None:
 
 async def test_what_is_idle_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Channels of long ago take no memory."""
-    monkeypatch.setattr(pacing, "MOST", 3)
+    monkeypatch.setattr(lanes, "MOST", 3)
     now = time.monotonic()
     async with connect(say([])) as (rest, _):
         rest._pacer.clock = lambda: now
         for channel in range(10):
             now += 100
             await rest.request(Route("GET", "/channels/{channel_id}/messages", channel_id=channel))
-        assert len(rest._pacer._buckets) <= 4
-        assert len(rest._pacer._lanes) <= 4
+        assert len(rest._pacer.lanes._buckets) <= 4
+        assert len(rest._pacer.lanes._lanes) <= 4
 
 
 async def test_nothing_secret_is_said() -> None:
@@ -396,18 +370,6 @@ async def test_latencies_are_counted() -> None:
         assert rest.stats.requests == {("GET", "/channels/{channel_id}/messages", 200): 1}
         assert sum(rest.stats.latency) == 1
         assert rest.stats.latency_sum > 0
-
-
-def test_everything_stops_before_the_ban() -> None:
-    """People's requests go on until 5,000 invalid ones."""
-    stats = Stats(clock=lambda: 0.0)
-    for _ in range(4_999):
-        stats.refused(429, "user")
-    assert stats.rests_until(reading=True) is not None
-    assert stats.rests_until(reading=False) is None
-    stats.refused(401, "")
-    assert stats.rests_until(reading=False) is not None
-    assert stats.recent_invalid() == 5_000
 
 
 def test_an_agent_without_an_installation(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,6 +89,42 @@ def test_a_wait_that_is_over_is_not_shown() -> None:
     assert "Waiting" not in reply.content
 
 
+RESTS = "Reading rests until <t:1785586201:T> because Discord refused too many requests."
+REFUSED = "Nothing is read: Discord does not accept the bot's token any more."
+
+
+@pytest.mark.parametrize("status", [RunStatus.QUEUED, RunStatus.RUNNING])
+def test_reading_that_rests(status: RunStatus) -> None:
+    """It is said wherever an active run is shown, in place of its pace and of its own waiting."""
+    run = a_run(status=status, waiting_until=NOW + timedelta(minutes=9))
+    resting = a_status(run, rests_until=NOW + timedelta(minutes=10))
+    for reply in (
+        scans.status(resting, now=NOW),
+        scans.progress(resting, now=NOW),
+        scans.already(resting, now=NOW),
+        scans.listed([resting], now=NOW),
+    ):
+        assert reply.content.count(RESTS) == 1
+        assert "messages a second" not in reply.content
+        assert "Waiting for Discord" not in reply.content
+    assert RESTS not in scans.status(resting, now=NOW + timedelta(minutes=11)).content
+
+
+def test_reading_that_rests_concerns_every_channel() -> None:
+    """Also where nothing is active: a scan that is started now would not begin."""
+    for run in (None, ended(RunStatus.SUCCEEDED)):
+        assert RESTS in scans.status(a_status(run, rests_until=NOW + timedelta(minutes=10)), now=NOW).content
+        assert "rests" not in scans.status(a_status(run), now=NOW).content
+
+
+def test_a_token_that_is_refused() -> None:
+    """That doesn't pass by itself, so there is no time."""
+    run = a_status(a_run(), token_refused=True, rests_until=NOW + timedelta(minutes=10))
+    for reply in (scans.status(run, now=NOW), scans.listed([run], now=NOW)):
+        assert REFUSED in reply.content
+        assert "rests" not in reply.content
+
+
 def test_progress_in_the_queue() -> None:
     """A run that waits for a worker says so, and can be canceled."""
     run = a_run(status=RunStatus.QUEUED, messages_scanned=0, clips_found=0, started_at=None)

@@ -12,6 +12,7 @@ from clipsaver.clips.service import Clips
 from clipsaver.config import Config
 from clipsaver.discord.access import Access
 from clipsaver.discord.application import Application, describe
+from clipsaver.discord.breaker import Breaker
 from clipsaver.discord.budget import Budget
 from clipsaver.discord.history import History
 from clipsaver.discord.rest import Refused, Rest, Unauthorized
@@ -75,7 +76,12 @@ async def ground(config: Config) -> AsyncIterator[Ground]:
             budget = Budget(pool=pool, requests_per_second=config.discord.requests_per_second)
             stack.push_async_callback(budget.close)
         rest = await stack.enter_async_context(
-            Rest(token=config.discord.token, url=config.discord.rest_url, budget=budget)
+            Rest(
+                token=config.discord.token,
+                url=config.discord.rest_url,
+                budget=budget,
+                breaker=Breaker(pool=pool),
+            )
         )
         application = await who_we_are(rest)
         yield Ground(

@@ -77,7 +77,10 @@ async def _program(config: Config, role: Role, *, stop: asyncio.Event, running: 
             worker = Worker([work.station(concurrency=config.scans.concurrency, poll=POLL)], drain=DRAIN)
         if role is not Role.WORKER:
             wake = (lambda: None) if worker is None else (lambda: worker.wake("scans"))
-            bot = Bot.of(below, Scans(pool=below.pool, defaults=below.defaults, wake=wake))
+            scans = Scans(
+                pool=below.pool, defaults=below.defaults, wake=wake, token_refused=lambda: below.rest.unauthorized
+            )
+            bot = Bot.of(below, scans)
         sight = Sight(ground=below, work=work, bot=bot, worker=worker, cron=cron)
         port = PORT if config.web.port is None and role is Role.RUN else config.web.port
         if port is not None:

@@ -55,6 +55,8 @@ class Sight:
             requests={(method, route, status): n for (method, route, status), n in stats.requests.items()},
             throttled=dict(stats.throttled),
             invalid_requests=stats.invalid,
+            reading_halted=self.ground.rest.halted is not None,
+            halts=self.ground.rest.breaker.halts,
             request_latency=Histogram(bounds=BOUNDS, counts=tuple(stats.latency), seconds=stats.latency_sum),
             page_latency=Histogram(bounds=BOUNDS, counts=tuple(stats.page_latency), seconds=stats.page_latency_sum),
             pool_size=self.ground.pool.get_size(),

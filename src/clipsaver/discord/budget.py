@@ -2,16 +2,19 @@
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from enum import IntEnum
-from typing import Final
+from typing import Final, TypeVar
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 from attrs import define, frozen
 
 from clipsaver.discord import store
-from clipsaver.postgres.pool import Pool
+from clipsaver.postgres.pool import Connection, Pool
+
+T = TypeVar("T")
 
 PATIENCE: Final = 5.0
 """Seconds for the database to answer."""
@@ -43,6 +46,10 @@ class Turn:
 
     granted: bool
     seconds: float
+    held: float = 0.0
+    """For how many seconds Discord holds the whole bot back, as some process heard."""
+    halted: float = 0.0
+    """For how many seconds nothing may be read, since too much was refused."""
 
 
 @define(kw_only=True)
@@ -56,18 +63,13 @@ class Budget:
     async def take(self, priority: Priority) -> Turn:
         """Ask for one request; raises BudgetUnreachable."""
         increment = timedelta(seconds=1 / self.requests_per_second)
-        try:
-            async with asyncio.timeout(PATIENCE):
-                if self._held is None:
-                    self._held = await self.pool.acquire()
-                granted, seconds = await store.take(self._held, increment=increment, ahead=AHEAD[priority])
-        except UNREACHABLE as error:
-            await self._let_go()
-            raise BudgetUnreachable(type(error).__name__) from error
-        except asyncio.CancelledError:
-            await self._let_go()
-            raise
-        return Turn(granted, seconds if granted else max(SHORTEST, seconds))
+        taken = await self._ask(lambda conn: store.take(conn, increment=increment, ahead=AHEAD[priority]))
+        seconds = taken.seconds if taken.granted else max(SHORTEST, taken.seconds)
+        return Turn(taken.granted, seconds, taken.held, taken.halted)
+
+    async def hold(self, seconds: float) -> None:
+        """Hold every process back for so long; raises BudgetUnreachable."""
+        await self._ask(lambda conn: store.hold(conn, wait=timedelta(seconds=seconds)))
 
     async def close(self) -> None:
         """Give the connection back; the budget can be used again afterwards."""
@@ -77,6 +79,20 @@ class Budget:
                 await self.pool.release(held, timeout=GOODBYE)
             except UNREACHABLE:
                 await self._drop(held)
+
+    async def _ask(self, statement: Callable[[Connection], Awaitable[T]]) -> T:
+        """Use the connection; what goes wrong there costs it."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                if self._held is None:
+                    self._held = await self.pool.acquire()
+                return await statement(self._held)
+        except UNREACHABLE as error:
+            await self._let_go()
+            raise BudgetUnreachable(type(error).__name__) from error
+        except asyncio.CancelledError:
+            await self._let_go()
+            raise
 
     async def _let_go(self) -> None:
         """Drop a connection that may be in the middle of something, or gone."""

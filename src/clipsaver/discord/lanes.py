@@ -4,14 +4,18 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Final
 
 from attrs import define, field
 
 from clipsaver.discord.budget import Priority
-from clipsaver.discord.limits import Bucket
+from clipsaver.discord.limits import Bucket, Family
+from clipsaver.discord.routes import Route
 
 OnWait = Callable[[datetime | None], None]
 """Told until when Discord makes a request wait, and None when that is over."""
+MOST: Final = 2_000
+"""Lanes, or buckets, from which on what is idle is forgotten."""
 
 
 @define(eq=False)
@@ -57,3 +61,55 @@ class Lane:
     def everyone(self) -> list[Waiter]:
         """All who still wait."""
         return [waiter for queue in self.waiting.values() for waiter in queue if not waiter.turn.done()]
+
+
+@define(eq=False)
+class Lanes:
+    """All lanes, and the buckets that Discord says they are in."""
+
+    _lanes: dict[tuple[str, str], Lane] = field(factory=dict)
+    _hashes: dict[str, str] = field(factory=dict)
+    """By route: the bucket that a lane of it was last said to be in."""
+    _families: dict[str, Family] = field(factory=dict)
+    _buckets: dict[tuple[str, str], Bucket] = field(factory=dict)
+    _room: int = field(factory=lambda: MOST)
+
+    def lane(self, route: Route, now: float) -> Lane:
+        """The lane of a route with its ids."""
+        if max(len(self._lanes), len(self._buckets)) > self._room:
+            self._forget(now)
+        key = (f"{route.method} {route.template}", route.major)
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = Lane(*key)
+        return lane
+
+    def bucket(self, lane: Lane) -> Bucket:
+        """The bucket a lane is in, or is taken to be in."""
+        name, _ = key = self._key(lane)
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            family = self._families.setdefault(name, Family())
+            bucket = self._buckets[key] = Bucket(family)
+        return bucket
+
+    def learn(self, lane: Lane, named: str) -> Bucket:
+        """Remember which bucket a lane is in, as Discord named it."""
+        lane.hash = self._hashes[lane.route] = named
+        return self.bucket(lane)
+
+    def _key(self, lane: Lane) -> tuple[str, str]:
+        return lane.hash or self._hashes.get(lane.route, lane.route), lane.major
+
+    def _forget(self, now: float) -> None:
+        """Drop what has been idle: it would start anew with nothing lost; and buckets that no lane is in any more."""
+        used = {self._key(lane) for lane in self._lanes.values()}
+        for key, bucket in list(self._buckets.items()):
+            if bucket.idle(now) or (key not in used and not bucket.in_flight):
+                del self._buckets[key]
+        for name, lane in list(self._lanes.items()):
+            if lane.first() is None and self._key(lane) not in self._buckets:
+                del self._lanes[name]
+        named = {name for name, _ in self._buckets} | {*self._hashes.values()}
+        self._families = {name: family for name, family in self._families.items() if name in named}
+        self._room = max(MOST, 2 * len(self._lanes), 2 * len(self._buckets))

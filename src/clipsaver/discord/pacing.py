@@ -15,10 +15,11 @@ from typing import Final
 import structlog
 from attrs import define, field
 
+from clipsaver.discord.breaker import Breaker
 from clipsaver.discord.budget import Budget, BudgetUnreachable, Priority
 from clipsaver.discord.heard import Heard
-from clipsaver.discord.lanes import Lane, OnWait, Waiter
-from clipsaver.discord.limits import Bucket, Family
+from clipsaver.discord.lanes import Lane, Lanes, OnWait, Waiter
+from clipsaver.discord.limits import Bucket
 from clipsaver.discord.refusals import Unavailable
 from clipsaver.discord.routes import Route
 from clipsaver.errors import ClipsaverError
@@ -31,8 +32,6 @@ DATABASE_PATIENCE: Final = {Priority.PEOPLE: 10.0, Priority.SCAN: 60.0}
 """Seconds that someone waits for a budget that can't be reached."""
 WORTH_TELLING: Final = 1.0
 """Seconds of waiting after a refusal from which on people are told."""
-MOST: Final = 2_000
-"""Lanes from which on what is idle is forgotten."""
 OUTAGE_PAUSE: Final = 0.5
 """Seconds between two tries to reach the budget."""
 LONGEST_SLEEP: Final = 60.0
@@ -56,11 +55,16 @@ class Sending:
     def refused(self, heard: Heard, *, everywhere: bool) -> None:
         """A 429 came; if ``everywhere``, for all buckets."""
         self._move(heard.bucket)
-        wait = heard.retry_after if heard.retry_after is not None else heard.reset_after or 0.0
+        wait = heard.retry_after or heard.reset_after or 0.0
         ours = not everywhere and heard.scope != "shared"
         until = self.bucket.refused(now=self.pacer.clock(), wait=wait, ours=ours)
         if everywhere:
-            self.pacer.blocked_until = max(self.pacer.blocked_until, until)
+            self.pacer.hold(until)
+
+    def unsent(self) -> None:
+        """The turn was not used after all."""
+        self.settled = True
+        self.bucket.give_back()
 
     def lost(self) -> None:
         """Nothing came back that tells about limits."""
@@ -73,7 +77,7 @@ class Sending:
         self.settled = True
         if named is None:
             return
-        bucket = self.pacer.learn(self.lane, named)
+        bucket = self.pacer.lanes.learn(self.lane, named)
         if bucket is not self.bucket:
             self.bucket.give_back()
             bucket.take(self.sent)
@@ -86,15 +90,15 @@ class Pacer:
 
     budget: Budget | None
     """None: requests are not metered."""
+    breaker: Breaker = field(factory=Breaker)
     clock: Callable[[], float] = time.monotonic
     blocked_until: float = 0.0
     """After a global refusal: nothing before then."""
-    _lanes: dict[tuple[str, str], Lane] = field(factory=dict)
+    _untold: bool = False
+    """Whether the other processes don't know of that yet."""
+    lanes: Lanes = field(factory=Lanes)
     _waiting: dict[tuple[str, str], Lane] = field(factory=dict)
     """The lanes in which someone waits."""
-    _hashes: dict[str, str] = field(factory=dict)
-    _families: dict[str, Family] = field(factory=dict)
-    _buckets: dict[tuple[str, str], Bucket] = field(factory=dict)
     _wake: asyncio.Event = field(factory=asyncio.Event)
     _ask_at: dict[Priority, float] = field(factory=lambda: dict.fromkeys(Priority, 0.0))
     _outage_since: float | None = None
@@ -102,7 +106,7 @@ class Pacer:
     @contextlib.asynccontextmanager
     async def turn(self, route: Route, priority: Priority, on_wait: OnWait | None = None) -> AsyncIterator[Sending]:
         """Wait for the turn of a request; raises Unavailable when that takes longer than its kind waits."""
-        lane = self._lane(route)
+        lane = self.lanes.lane(route, self.clock())
         bucket, seconds = await self._enter(lane, priority, on_wait)
         try:
             await asyncio.sleep(seconds)
@@ -134,15 +138,17 @@ class Pacer:
                 if not priorities or waiter.priority in priorities:
                     waiter.turn.set_exception(make())
 
-    def learn(self, lane: Lane, named: str) -> Bucket:
-        """Remember which bucket a lane is in, as Discord named it."""
-        lane.hash = self._hashes[lane.route] = named
-        return self._bucket(lane)
+    def hold(self, until: float) -> None:
+        """Send nothing before then, nor let the other processes on the budget."""
+        if until > self.blocked_until:
+            self.blocked_until, self._untold = until, self.budget is not None
+            self._wake.set()
 
     async def _enter(self, lane: Lane, priority: Priority, on_wait: OnWait | None) -> tuple[Bucket, float]:
         now = self.clock()
-        if self.budget is None and lane.first() is None and self.blocked_until <= now:
-            bucket = self._bucket(lane)
+        free = self.blocked_until <= now and not self.breaker.rests(priority)
+        if self.budget is None and free and lane.first() is None:
+            bucket = self.lanes.bucket(lane)
             if bucket.ready_at(now) == now:
                 bucket.take(now)
                 return bucket, 0.0
@@ -163,6 +169,9 @@ class Pacer:
     async def _step(self) -> None:
         self._wake.clear()
         now = self.clock()
+        if self.budget is not None and self._untold and now < self.blocked_until:
+            await self._tell(self.budget, self.blocked_until)
+            return
         best, next_at = self._choose(now)
         if best is None or now < self._ask_at[best.priority]:
             await self._sleep(min(next_at, self._ask_at[best.priority]) - now if best else next_at - now)
@@ -170,6 +179,15 @@ class Pacer:
             self._grant(best, 0.0)
         else:
             await self._ask(self.budget, best.priority)
+
+    async def _tell(self, budget: Budget, until: float) -> None:
+        """Hold the other processes back, too."""
+        try:
+            await budget.hold(until - self.clock())
+        except BudgetUnreachable as error:
+            await self._unreachable(str(error))
+        else:
+            self._untold = until < self.blocked_until
 
     async def _ask(self, budget: Budget, priority: Priority) -> None:
         """Take one from the budget and give it to whoever is first then."""
@@ -179,6 +197,10 @@ class Pacer:
             await self._unreachable(str(error))
             return
         self._outage_since = None
+        if turn.halted:
+            self.breaker.told(turn.halted)
+        if turn.held:
+            self.blocked_until = max(self.blocked_until, self.clock() + turn.held)
         if not turn.granted:
             self._ask_at[priority] = self.clock() + turn.seconds
             return
@@ -190,14 +212,15 @@ class Pacer:
         """Who is first among those whose bucket is free; and when the next bucket will be."""
         best: Waiter | None = None
         next_at = math.inf
+        rests_until = {priority: now + self.breaker.rests(priority) for priority in Priority}
         for key, lane in list(self._waiting.items()):
             waiter = lane.first()
             if waiter is None:
                 del self._waiting[key]
                 continue
-            bucket = self._bucket(lane)
+            bucket = self.lanes.bucket(lane)
             ready = bucket.ready_at(now)
-            refused_until = max(self.blocked_until, bucket.blocked_until)
+            refused_until = max(self.blocked_until, bucket.blocked_until, rests_until[waiter.priority])
             if refused_until > now:
                 self._hold(lane, now, refused_until)
                 next_at = min(next_at, refused_until)
@@ -218,7 +241,7 @@ class Pacer:
                 waiter.tell(moment)
 
     def _grant(self, waiter: Waiter, seconds: float) -> None:
-        bucket = self._bucket(waiter.lane)
+        bucket = self.lanes.bucket(waiter.lane)
         bucket.take(self.clock())
         waiter.turn.set_result((bucket, seconds))
 
@@ -241,30 +264,3 @@ class Pacer:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(seconds, LONGEST_SLEEP)):
                 await self._wake.wait()
-
-    def _lane(self, route: Route) -> Lane:
-        key = (f"{route.method} {route.template}", route.major)
-        lane = self._lanes.get(key)
-        if lane is None:
-            if len(self._lanes) >= MOST:
-                self._forget()
-            lane = self._lanes[key] = Lane(*key)
-        return lane
-
-    def _bucket(self, lane: Lane) -> Bucket:
-        name = lane.hash or self._hashes.get(lane.route, lane.route)
-        bucket = self._buckets.get((name, lane.major))
-        if bucket is None:
-            family = self._families.setdefault(name, Family())
-            bucket = self._buckets[name, lane.major] = Bucket(family)
-        return bucket
-
-    def _forget(self) -> None:
-        """Drop what has been idle: it would start anew with nothing lost."""
-        now = self.clock()
-        for key, bucket in list(self._buckets.items()):
-            if bucket.idle(now):
-                del self._buckets[key]
-        for key, lane in list(self._lanes.items()):
-            if lane.first() is None and (lane.hash or lane.route, lane.major) not in self._buckets:
-                del self._lanes[key]

@@ -6,17 +6,18 @@ from clipsaver.errors import ClipsaverError
 
 
 class Unauthorized(ClipsaverError):
-    """The token is not accepted; nothing more is asked."""
+    """The token is not accepted; nothing more is asked until the program is started with another."""
 
     def __init__(self) -> None:
-        super().__init__("Discord does not accept the bot token any more.", permanent=True)
+        super().__init__("Discord does not accept the bot token any more.")
 
 
 class Halted(ClipsaverError):
-    """Too many requests were refused; reading rests so that the address isn't banned."""
+    """Too many requests were refused; reading rests, or at last everything, so that the address isn't banned."""
 
-    def __init__(self, until: datetime) -> None:
-        super().__init__(f"Discord refused too many requests. Reading rests until {until:%H:%M} UTC.")
+    def __init__(self, until: datetime, *, everything: bool = False) -> None:
+        what = "Nothing is asked" if everything else "Reading rests"
+        super().__init__(f"Discord refused too many requests. {what} until {until:%H:%M} UTC.")
         self.until = until
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 import structlog
 from attrs import define, field, frozen
 
+from clipsaver.discord.breaker import Breaker
 from clipsaver.discord.budget import Budget, Priority
 from clipsaver.discord.heard import Heard, hear
 from clipsaver.discord.lanes import OnWait
@@ -117,6 +118,8 @@ class Rest:
     """The base, such as ``https://discord.com/api/v10``."""
     budget: Budget | None = None
     """What all processes share; None: not metered."""
+    breaker: Breaker = field(factory=Breaker)
+    """What stops everything when Discord refuses too much."""
     stats: Stats = field(factory=Stats)
     pause: float = FIRST_PAUSE
     """Seconds before the second try; each further one waits twice as long."""
@@ -124,35 +127,44 @@ class Rest:
     clock: Callable[[], float] = time.monotonic
     _pacer: Pacer = field(init=False)
     _transport: Transport = field(init=False)
-    _pump: asyncio.Task[None] | None = field(init=False, default=None)
+    _running: list[asyncio.Task[None]] = field(init=False, factory=list)
     _unauthorized: bool = field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
-        self._pacer = Pacer(budget=self.budget, clock=self.clock)
+        self._pacer = Pacer(budget=self.budget, breaker=self.breaker, clock=self.clock)
         self._transport = Transport(base=self.url, token=self.token, timeout=self.timeout)
 
     async def __aenter__(self) -> Self:
+        await self.breaker.look()  # an earlier start may have been refused too much
         await self._transport.__aenter__()
-        self._pump = asyncio.create_task(self._pacer.run(), name="discord-pacing")
+        self._running = [
+            asyncio.create_task(self._pacer.run(), name="discord-pacing"),
+            asyncio.create_task(self.breaker.run(), name="discord-breaker"),
+        ]
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._pump is not None:
-            self._pump.cancel()
-            await asyncio.wait([self._pump])
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
         self._pacer.fail(lambda: Unavailable("The program is stopping."))
+        await self.breaker.close()
         if self.budget is not None:
             await self.budget.close()
         await self._transport.__aexit__()
 
     @property
+    def unauthorized(self) -> bool:
+        """Whether Discord does not accept the token; then nothing more is asked."""
+        return self._unauthorized
+
+    @property
     def halted(self) -> str | None:
         """Why nothing is read at the moment, as a sentence; None while all is well."""
-        try:
-            self._refuse(Priority.SCAN)
-        except (Unauthorized, Halted) as reason:
-            return reason.message
-        return None
+        if self._unauthorized:
+            return Unauthorized().message
+        seconds = self.breaker.rests(Priority.SCAN)
+        return Halted(_in(seconds)).message if seconds else None
 
     async def request(
         self,
@@ -169,10 +181,11 @@ class Rest:
     ) -> Answer:
         """Ask Discord, and come back with an answer or one of this module's errors.
 
-        ``on_wait`` is told until when a refusal or trouble makes it wait, and None when that is over. ``repeatable``:
-        asking twice does no harm; by default that is so for everything but POST. ``check``: whether a body is what
-        was asked for; one that isn't counts as trouble. ``read`` makes something else than JSON of a body's bytes; its
-        ValueError counts as trouble too. ``reason`` goes to the server's audit log.
+        ``on_wait`` is told until when a refusal or trouble makes it wait, and None when that is over; scans also wait
+        while all reading rests. ``repeatable``: asking twice does no harm; by default that is so for everything but
+        POST. ``check``: whether a body is what was asked for; one that isn't counts as trouble. ``read`` makes
+        something else than JSON of a body's bytes; its ValueError counts as trouble too. ``reason`` goes to the
+        server's audit log.
         """
         safe = route.method != "POST" if repeatable is None else repeatable
         question = Question(route=route, params=params, body=body, reason=reason, safe=safe, check=check, read=read)
@@ -181,7 +194,9 @@ class Rest:
             failed = attempts.failed
             self._refuse(priority)
             async with self._pacer.turn(route, priority, on_wait) as sending:
-                self._refuse(priority)
+                if self._unauthorized or self.breaker.rests(priority):
+                    sending.unsent()
+                    continue
                 answer = await self._once(question, sending, attempts)
             if answer is not None:
                 return answer
@@ -221,12 +236,12 @@ class Rest:
         return None
 
     def _refuse(self, priority: Priority) -> None:
-        """Ask nothing that would be refused anyway, or that would get the address banned."""
+        """Ask nothing that would be refused anyway; nor, for people, what would have to wait for minutes."""
         if self._unauthorized:
             raise Unauthorized
-        until = self.stats.rests_until(reading=priority is Priority.SCAN)
-        if until is not None:
-            raise Halted(until)
+        seconds = self.breaker.rests(priority)
+        if seconds and priority is Priority.PEOPLE:
+            raise Halted(_in(seconds), everything=True)
 
     def _refused(self, reply: Reply) -> Exception:
         """Remember a 4xx that isn't a 429, and return its error."""
@@ -234,7 +249,7 @@ class Rest:
             if not self._unauthorized:
                 log.error("discord.unauthorized")
             self._unauthorized = True
-            self.stats.refused(reply.status, "")
+            self._invalid(reply.status, "")
             self._pacer.fail(Unauthorized)
             return Unauthorized()
         if reply.status == FORBIDDEN:
@@ -257,13 +272,9 @@ class Rest:
         self._invalid(reply.status, scope)
 
     def _invalid(self, status: int, scope: str) -> None:
-        """Count an invalid request; one too many sends all scans home."""
-        rested = self.stats.rests_until(reading=True)
-        self.stats.refused(status, scope)
-        until = self.stats.rests_until(reading=True)
-        if until is not None and rested is None:
-            log.error("discord.reading_halted", invalid=self.stats.recent_invalid())
-            self._pacer.fail(lambda: Halted(until), Priority.SCAN)
+        """Count a refusal; one too many and all reading rests."""
+        if self.stats.refused(status, scope):
+            self.breaker.refused()
 
     def _failed(self, question: Question, attempts: Attempts, status: int, kind: str, *, harmless: bool) -> None:
         """Count trouble; what may have been done already is not asked for again."""
@@ -280,9 +291,13 @@ class Rest:
         seconds = max(attempts.wait, backoff * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
         told = on_wait is not None and seconds >= WORTH_TELLING
         if on_wait is not None and told:
-            on_wait(datetime.now(UTC) + timedelta(seconds=seconds))
+            on_wait(_in(seconds))
         try:
             await asyncio.sleep(seconds)
         finally:
             if on_wait is not None and told:
                 on_wait(None)
+
+
+def _in(seconds: float) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=seconds)

@@ -187,6 +187,10 @@ class ScanStatus:
     rate: float | None
     """Messages a second since the run started."""
     time_left: timedelta | None
+    rests_until: datetime | None = None
+    """Nothing is read before then, because Discord refused too many requests."""
+    token_refused: bool = False
+    """Whether nothing is read at all, because Discord does not accept the bot's token."""
 
 
 def summarise(channel: Channel, *, current_rules: bool) -> CoverageSummary:

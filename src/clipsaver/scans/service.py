@@ -6,12 +6,13 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from attrs import frozen
+from attrs import evolve, frozen
 
 from clipsaver.channels import store as channels_store
 from clipsaver.channels.model import Channel
 from clipsaver.clips.rules import Rules
 from clipsaver.discord import snowflakes
+from clipsaver.discord import store as discord_store
 from clipsaver.errors import BadInput, NotThere
 from clipsaver.guilds.settings import resolve
 from clipsaver.postgres.pool import Connection, Pool, in_transaction
@@ -34,6 +35,8 @@ class Scans:
     """``guild_defaults`` of the configuration."""
     wake: Callable[[], None] = lambda: None
     """Tells a worker in this process that there is something to claim."""
+    token_refused: Callable[[], bool] = lambda: False
+    """Whether Discord does not accept the bot's token any more."""
 
     async def start(self, request: ScanRequest) -> Started:
         """Queue a scan; the active one is shown instead when the channel has one.
@@ -80,7 +83,7 @@ class Scans:
         async with self.pool.acquire() as conn:
             channel = await self._channel(conn, guild_id, channel_id)
             run = await store.latest_run(conn, channel_id)
-            return await self._look(conn, channel, run)
+            return await self._look(conn, channel, run, rests_until=await _rests_until(conn))
 
     async def cancel(self, guild_id: int, channel_id: int, *, by: int) -> Run:
         """Cancel a channel's active scan; NotThere when there is none."""
@@ -108,8 +111,9 @@ class Scans:
         async with self.pool.acquire() as conn:
             runs = await store.latest_runs(conn, guild_id)
             channels = await channels_store.get_channels_by_guild(conn, guild_id)
+            rests_until = await _rests_until(conn)
             seen = [
-                await self._look(conn, channel, runs.get(channel.channel_id))
+                await self._look(conn, channel, runs.get(channel.channel_id), rests_until=rests_until)
                 for channel in channels
                 if channel.channel_id in runs or channel.coverage
             ]
@@ -119,10 +123,11 @@ class Scans:
         """Look at runs whose progress message is due."""
         async with self.pool.acquire() as conn:
             found = []
+            rests_until = await _rests_until(conn)
             for run in await store.runs_to_show(conn, limit=limit, every=SHOW_EVERY):
                 channel = await channels_store.get_channel(conn, run.channel_id)
                 if channel is not None:
-                    found.append(await self._look(conn, channel, run))
+                    found.append(await self._look(conn, channel, run, rests_until=rests_until))
             return found
 
     async def shown(self, run_id: UUID, *, message_id: int | None, final: bool) -> None:
@@ -161,12 +166,21 @@ class Scans:
             raise NotThere("I don't know that channel.")
         return channel
 
-    async def _look(self, conn: Connection, channel: Channel, run: Run | None) -> ScanStatus:
+    async def _look(
+        self, conn: Connection, channel: Channel, run: Run | None, *, rests_until: datetime | None
+    ) -> ScanStatus:
         rules = await store.rules_of_channel(conn, channel.channel_id)
         current = rules is not None and (
             Rules.of(resolve(self.defaults, rules.guild_settings, rules.settings)).hash == channel.rules_hash
         )
-        return look(channel, run, current_rules=current, now=datetime.now(UTC))
+        status = look(channel, run, current_rules=current, now=datetime.now(UTC))
+        return evolve(status, rests_until=rests_until, token_refused=self.token_refused())
+
+
+async def _rests_until(conn: Connection) -> datetime | None:
+    """Until when no process reads anything because Discord refused too much; None while all is well."""
+    seconds = (await discord_store.look_invalid(conn)).reading
+    return datetime.now(UTC) + timedelta(seconds=seconds) if seconds else None
 
 
 def _bounds(request: ScanRequest) -> tuple[int | None, int | None]:

@@ -41,6 +41,10 @@ class Figures:
     """429s by scope."""
     invalid_requests: int | None = None
     """What Discord counts towards a ban: 401, 403, and 429 of one's own."""
+    reading_halted: bool | None = None
+    """Whether nothing is read, because of too many of those or of a token that is not accepted."""
+    halts: int | None = None
+    """How often too many of those stopped all reading."""
     request_latency: Histogram | None = None
     """Of every answer from Discord."""
     page_latency: Histogram | None = None
@@ -108,6 +112,8 @@ FAMILIES: Mapping[str, Callable[[Any], Metric]] = {
     ),
     "throttled": _counter("clipsaver_discord_throttled", "Answers 429 by scope.", "scope"),
     "invalid_requests": _counter("clipsaver_discord_invalid_requests", "Answers that count towards a ban."),
+    "reading_halted": _gauge("clipsaver_discord_reading_halted", "Whether all reading rests because of refusals."),
+    "halts": _counter("clipsaver_discord_halts", "How often too many refusals stopped all reading."),
     "request_latency": _histogram("clipsaver_discord_request_seconds", "How long Discord takes for an answer."),
     "page_latency": _histogram("clipsaver_page_seconds", "How long Discord takes for a page of messages."),
     "pool_size": _gauge("clipsaver_database_pool_size", "Connections to the database."),

@@ -73,6 +73,8 @@ def status(status: ScanStatus, *, now: datetime) -> Reply:
         lines = [say("{channel} has not been scanned yet.", channel=where), covered(status.coverage)]
     else:
         lines = [f"**{_title(status.run)}**", *_lines(status, now=now), _times(status.run), covered(status.coverage)]
+    if status.run is None or not status.run.status.active:
+        lines += _rests(status, now=now)
     return Reply(content="\n".join(filter(None, lines)), components=_cancel(status.run))
 
 
@@ -166,7 +168,23 @@ def _lines(status: ScanStatus, *, now: datetime) -> list[str]:
     ]
 
 
+def _rests(status: ScanStatus, *, now: datetime) -> list[str]:
+    """Say that nothing is read anywhere, and why."""
+    if status.token_refused:
+        return [say("Nothing is read: Discord does not accept the bot's token any more.")]
+    if status.rests_until is not None and status.rests_until > now:
+        return [
+            say(
+                "Reading rests until {until} because Discord refused too many requests.",
+                until=moment(status.rests_until + timedelta(seconds=SECONDS_AHEAD), "T"),
+            )
+        ]
+    return []
+
+
 def _pace(status: ScanStatus, run: Run, *, now: datetime) -> list[str]:
+    if rests := _rests(status, now=now):
+        return rests
     if run.waiting_until is not None and run.waiting_until > now:
         until = run.waiting_until + timedelta(seconds=SECONDS_AHEAD)
         return [say("Waiting for Discord until {until}", until=moment(until, "T"))]
