@@ -12,6 +12,8 @@ from attrs import define, field
 
 STEP = 0.002
 """Seconds between two looks at how late the machine lets us wake."""
+LONG = 0.01
+"""Seconds from which on being late is more than a machine's usual coarseness."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse] | web.StreamResponse]
 
@@ -161,10 +163,13 @@ class Stalls:
     worst: float = 0.0
     """Seconds."""
     total: float = 0.0
+    long: float = 0.0
+    """Seconds in all, of those that were long."""
 
     def add(self, seconds: float) -> None:
         """Count one."""
         self.worst, self.total = max(self.worst, seconds), self.total + seconds
+        self.long += seconds if seconds > LONG else 0.0
 
 
 @asynccontextmanager

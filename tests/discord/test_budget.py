@@ -58,6 +58,21 @@ async def test_the_row_is_a_clock(pool: Pool) -> None:
     assert 0 < third.seconds <= 0.5
 
 
+async def test_the_row_stays_where_it_is(pool: Pool) -> None:
+    """However often it is taken from, it takes one page, and no index is written."""
+    async with pool.acquire() as conn:
+        for _ in range(2_000):
+            await store.take(conn, increment=timedelta(0), ahead=INCREMENT)
+            await store.hold(conn, wait=timedelta(0))
+        await conn.execute("select pg_stat_force_next_flush()" if conn.get_server_version().major >= 15 else "select 1")
+        figures = await conn.fetchrow(
+            "select n_tup_upd, n_tup_hot_upd from pg_stat_user_tables where relname = 'budget'"
+        )
+        assert figures is not None
+        assert figures["n_tup_upd"] == figures["n_tup_hot_upd"]
+        assert await conn.fetchval("select pg_relation_size('budget')") == 8192
+
+
 async def test_no_commit_waits_for_the_disk_and_no_session_is_changed(pool: Pool) -> None:
     """The setting lasts for the statement's own transaction only."""
     async with pool.acquire() as conn:

@@ -102,6 +102,47 @@ def answer(bucket: Bucket, heard: Heard, *, sent: float = START, now: float = ST
     bucket.answered(sent=sent, now=now, heard=heard)
 
 
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize(("before", "after"), [((5, 5.0), (2, 5.0)), ((5, 5.0), (5, 10.0)), ((2, 5.0), (10, 5.0))])
+def test_a_limit_that_changes_under_way(style: str, before: tuple[int, float], after: tuple[int, float]) -> None:
+    """The new numbers are learned from the answers, at the price of two refusals at most, and then reached."""
+    bucket, now, refused = Bucket(Family()), START, 0
+    passed: list[float] = []
+    for limit, window in (before, after):
+        limiter, begun = STYLES[style](limit, window), now
+        while now < begun + 24 * window:
+            ready = bucket.ready_at(now)
+            assert ready is not None
+            now = max(now, ready)
+            bucket.take(now)
+            allowed, remaining, reset_after = limiter.hit(now + 0.04)
+            if allowed:
+                passed.append(now)
+                bucket.answered(sent=now, now=now + 0.08, heard=told(remaining, reset_after, limit))
+            else:
+                refused += 1
+                bucket.refused(now=now + 0.08, wait=reset_after, ours=True)
+            now += 0.08
+    assert refused <= 2
+    assert len([at for at in passed if at >= now - 12 * after[1]]) >= 0.9 * 12 * after[0]
+
+
+@pytest.mark.parametrize(
+    ("remaining", "free"),
+    [((4, 1), 1), ((1, 4), 4), ((4, 0), 0), ((0, 3), 3), ((3, 3), 3), ((2, 9), 9)],
+)
+def test_the_latest_count_is_believed(remaining: tuple[int, ...], free: int) -> None:
+    """Others use a bucket too, or its count goes back up: what Discord said last is what is left."""
+    bucket = Bucket(Family())
+    for at, count in enumerate(remaining):
+        answer(bucket, told(count), sent=START + at / 10, now=START + at / 10)
+    taken = 0
+    while bucket.ready_at(START + 0.2) == START + 0.2:
+        bucket.take(START + 0.2)
+        taken += 1
+    assert taken == free
+
+
 def test_the_unknown_is_asked_one_at_a_time() -> None:
     """Until an answer tells, only one is in flight; a line that tells nothing stays like that."""
     bucket = Bucket(Family())

@@ -39,7 +39,7 @@ class Heard:
 def hear(headers: Mapping[str, str], body: object = None) -> Heard:
     """Read an answer's limits; header names must be looked up without regard to case."""
     date = _date(headers.get("Date"))
-    retry = [_seconds(headers.get("Retry-After"))]
+    retry = [_retry_after(headers.get("Retry-After"), date)]
     everywhere = headers.get("X-RateLimit-Global", "").lower() == "true"
     if isinstance(body, dict):
         retry.append(_seconds(body.get("retry_after")))
@@ -54,6 +54,14 @@ def hear(headers: Mapping[str, str], body: object = None) -> Heard:
         scope="global" if everywhere else (headers.get("X-RateLimit-Scope") or "")[:TEXT].lower() or None,
         date=date or _clock(headers),
     )
+
+
+def _retry_after(value: str | None, date: datetime | None) -> float | None:
+    """Seconds from a header that may also be a date (RFC 9110); how far off that is, only Discord's clock tells."""
+    until = _date(value) if _number(value) is None else None
+    if until is None or date is None:
+        return _seconds(value)
+    return min(max(0.0, (until - date).total_seconds()), LONGEST)
 
 
 def _reset_after(headers: Mapping[str, str], date: datetime | None) -> float | None:

@@ -47,6 +47,8 @@ class Lane:
     route: str
     major: str
     hash: str | None = None
+    blocked_until: float = 0.0
+    """After a refusal: nothing before then, whichever bucket the next answer names."""
     waiting: dict[Priority, deque[Waiter]] = field(factory=lambda: {priority: deque() for priority in Priority})
 
     def first(self) -> Waiter | None:

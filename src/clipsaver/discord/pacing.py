@@ -58,6 +58,7 @@ class Sending:
         wait = heard.retry_after or heard.reset_after or 0.0
         ours = not everywhere and heard.scope != "shared"
         until = self.bucket.refused(now=self.pacer.clock(), wait=wait, ours=ours)
+        self.lane.blocked_until = max(self.lane.blocked_until, until)
         if everywhere:
             self.pacer.hold(until)
 
@@ -146,7 +147,7 @@ class Pacer:
 
     async def _enter(self, lane: Lane, priority: Priority, on_wait: OnWait | None) -> tuple[Bucket, float]:
         now = self.clock()
-        free = self.blocked_until <= now and not self.breaker.rests(priority)
+        free = max(self.blocked_until, lane.blocked_until) <= now and not self.breaker.rests(priority)
         if self.budget is None and free and lane.first() is None:
             bucket = self.lanes.bucket(lane)
             if bucket.ready_at(now) == now:
@@ -220,7 +221,9 @@ class Pacer:
                 continue
             bucket = self.lanes.bucket(lane)
             ready = bucket.ready_at(now)
-            refused_until = max(self.blocked_until, bucket.blocked_until, rests_until[waiter.priority])
+            refused_until = max(
+                self.blocked_until, bucket.blocked_until, lane.blocked_until, rests_until[waiter.priority]
+            )
             if refused_until > now:
                 self._hold(lane, now, refused_until)
                 next_at = min(next_at, refused_until)

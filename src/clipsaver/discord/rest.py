@@ -261,7 +261,7 @@ class Rest:
         in_front = not isinstance(reply.body, dict) and heard.bucket is None and heard.scope is None
         everywhere = heard.scope == "global" or in_front
         sending.refused(heard, everywhere=everywhere)
-        scope = "global" if everywhere else heard.scope or "user"
+        scope = "global" if everywhere else "shared" if heard.scope == "shared" else "user"
         log.warning(
             "discord.rate_limited",
             route=route.template,
