@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
+from attrs import evolve
 
 from clipsaver.app import sight as module
 from clipsaver.app.bot import Bot
@@ -12,6 +13,7 @@ from clipsaver.app.ground import Ground, ground
 from clipsaver.app.jobs import jobs
 from clipsaver.app.run import _scan_work
 from clipsaver.app.sight import Sight
+from clipsaver.app.watchdog import PATIENCE
 from clipsaver.discord import store as discord_store
 from clipsaver.discord.rest import Priority, Route, Unauthorized
 from clipsaver.scans.model import Figures as Read
@@ -65,6 +67,26 @@ async def test_nothing_is_missing(whole: Sight) -> None:
     stored = await whole.stored()
     assert stored.guilds == 1
     assert (stored.channels or 0) > 0
+    await bot.stop()
+    await asyncio.wait_for(running, 10)
+
+
+async def test_a_session_that_is_begun_anew(whole: Sight, discord: Simulator) -> None:
+    """It is said what is missing, why, and when it goes on; and counted."""
+    bot = whole.bot
+    assert bot is not None
+    running = asyncio.create_task(bot.run())
+    await until(lambda: bot.commands.registered and bot.state.synchronised)
+    bot.watchdog.patience = evolve(PATIENCE, look=0.02, first_pause=600)
+    discord.gateway.close(4001)
+    await until(bot.watchdog.waiting)
+    await until(lambda: not bot.gateway.is_alive)
+    readiness = await whole.readiness()
+    assert set(readiness.missing) == {"gateway", "guilds"}
+    gateway = readiness.as_json()["parts"]["gateway"]
+    assert (gateway["shards"], gateway["trouble"]) == ({}, "closed_4001")
+    assert 400 < gateway["goes_on_in"] <= 600
+    assert {"closed_4001": 1} == (await whole.figures()).gateway_reconnects
     await bot.stop()
     await asyncio.wait_for(running, 10)
 

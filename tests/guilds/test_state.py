@@ -66,6 +66,19 @@ def test_tags_may_overlap() -> None:
     assert state.tags == frozenset()
 
 
+def test_without_a_session_nothing_is_synchronised() -> None:
+    """Until the next one says what will come; the guilds are known all the same."""
+    state = BotState()
+    state.ready(0, [1])
+    state.seen(1)
+    state.away()
+    before = state.synchronised
+    state.ready(0, [1])
+    assert (before, state.synchronised, state.guilds) == (False, False, {1})
+    state.seen(1)
+    assert state.synchronised
+
+
 def test_a_snapshot_has_what_ready_shows() -> None:
     """Numbers, not lists of guilds."""
     state = BotState()

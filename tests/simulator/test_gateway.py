@@ -614,6 +614,45 @@ async def test_whole_member_lists_are_limited(line: Line, world: World, clock: C
     await shard.until("GUILD_MEMBERS_CHUNK")
 
 
+async def test_starts_can_go_wrong_on_demand(line: Line, gateway: Gateway, world: World) -> None:
+    """An Identify is not answered, the next one refused, and the third as usual."""
+    gateway.starts.window = 0
+    gateway.unanswered = gateway.refused = 1
+    shard = await line.connect()
+    await shard.send(2, identity(world.token))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(shard.receive(), 0.05)
+    shard = await line.connect()
+    await shard.send(2, identity(world.token))
+    assert (await shard.receive())["d"] is False
+    await (await line.connect()).identify(world.token)
+
+
+async def test_resumes_can_be_refused_on_demand(line: Line, gateway: Gateway, world: World) -> None:
+    """By a close, as often as is wanted, or by op 9; a new session may be had."""
+    gateway.starts.window = 0
+    shard = await line.connect()
+    await shard.identify(world.token)
+    gateway.resumes_closed_with = 4009
+    for _ in range(2):
+        again = await line.connect()
+        await again.resume(world.token, shard)
+        assert await again.closed() == 4009
+    gateway.resumes_closed_with, gateway.refused = None, 1
+    again = await line.connect()
+    await again.resume(world.token, shard)
+    assert (await again.until(9))["d"] is False
+    await (await line.connect()).identify(world.token)
+
+
+async def test_an_event_can_be_nonsense(line: Line, gateway: Gateway, world: World) -> None:
+    """On demand, to see who minds."""
+    shard = await line.connect()
+    await shard.identify(world.token)
+    gateway.send_nonsense()
+    assert (await shard.until("READY"))["d"] is None
+
+
 async def test_a_client_can_be_turned_away(line: Line, gateway: Gateway) -> None:
     """Discord: Reconnect may come in place of Hello."""
     gateway.turned_away = 1

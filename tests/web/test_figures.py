@@ -35,6 +35,7 @@ def test_labels_are_written() -> None:
     """By one label, by several, by numbers."""
     figures = Figures(
         gateway_connected={0: True},
+        gateway_reconnects={"closed_4001": 3},
         runs={"queued": 2},
         requests={("GET", "/channels/{channel_id}/messages", 200): 7},
         throttled={"user": 1},
@@ -42,6 +43,7 @@ def test_labels_are_written() -> None:
 
     assert samples(figures) == {
         ("clipsaver_gateway_connected", "shard", "0"): 1,
+        ("clipsaver_gateway_reconnects_total", "reason", "closed_4001"): 3,
         ("clipsaver_runs", "state", "queued"): 2,
         (
             "clipsaver_discord_requests_total",

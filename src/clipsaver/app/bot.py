@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Coroutine
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import hikari
 import structlog
@@ -12,11 +11,11 @@ from attrs import define, field
 from clipsaver.app.commands import Commands
 from clipsaver.app.ground import Ground
 from clipsaver.app.parts import Part
+from clipsaver.app.watchdog import Watchdog
 from clipsaver.channels.service import Channels
 from clipsaver.channels.viewers.service import Viewers
 from clipsaver.discord.access import Access
 from clipsaver.discord.messages import Messages
-from clipsaver.errors import StartFailed
 from clipsaver.extensions.guilds import GuildEvents, GuildReader
 from clipsaver.extensions.progress import Progress
 from clipsaver.guilds.service import Guilds
@@ -26,7 +25,6 @@ from clipsaver.scans.service import Scans
 log = structlog.get_logger("clipsaver.app")
 
 INTENTS: Final = hikari.Intents.GUILDS | hikari.Intents.GUILD_MESSAGES | hikari.Intents.MESSAGE_CONTENT
-CANCELLATIONS: Final = 10
 
 
 def as_error(record: logging.LogRecord) -> bool:
@@ -34,20 +32,6 @@ def as_error(record: logging.LogRecord) -> bool:
     if record.levelno >= logging.CRITICAL:
         record.levelno, record.levelname = logging.ERROR, "ERROR"
     return True
-
-
-async def end_shards() -> None:
-    """End shards that were still connecting: hikari forgets them when a start fails, and they would try for ever.
-
-    They are known by their tasks' name alone, and may take one cancellation for a failed connection.
-    """
-    for _ in range(CANCELLATIONS):
-        left = [task for task in asyncio.all_tasks() if task.get_name().startswith("keep alive (shard")]
-        if not left:
-            return
-        for task in left:
-            task.cancel()
-        await asyncio.wait(left, timeout=0.1)
 
 
 @define(kw_only=True)
@@ -61,6 +45,7 @@ class Bot:
     events: GuildEvents
     progress: Progress
     state: BotState
+    watchdog: Watchdog
     _closing: asyncio.Event = field(factory=asyncio.Event, init=False)
 
     @classmethod
@@ -103,6 +88,7 @@ class Bot:
             events=events,
             progress=Progress(scans=scans, messages=Messages(rest=ground.rest)),
             state=state,
+            watchdog=Watchdog(gateway=gateway, rest=ground.rest, state=state),
         )
 
     @property
@@ -113,58 +99,43 @@ class Bot:
     @property
     def connected(self) -> dict[int, bool]:
         """Whether the gateway session stands, by shard."""
-        return {shard.id: shard.is_connected for shard in self.gateway.shards.values()}
+        return self.watchdog.shards
 
     async def run(self) -> None:
-        """Start, and stay until stopped; an end that Discord makes is a StartFailed with its reason."""
+        """Start, and stay until stopped; an end that Discord makes is a StartFailed with what to do."""
         await self.commands.start()
-        beside: list[asyncio.Task[None]] = []
+        # READY comes while the gateway starts: whoever takes the events has to be there before.
+        beside = [
+            asyncio.create_task(self.events.run(), name="guild events"),
+            asyncio.create_task(self.watchdog.run(), name="gateway"),
+            asyncio.create_task(self.progress.run(), name="progress"),
+        ]
+        registering = asyncio.create_task(self._register(), name="register commands")
         try:
-            # READY comes while the gateway starts: whoever takes the events has to be there before.
-            beside.append(asyncio.create_task(self.events.run(), name="guild events"))
-            if not await self._connect():
-                return
-            log.info("bot.started", shards=len(self.gateway.shards))
-            beside.append(asyncio.create_task(self.commands.register(), name="register commands"))
-            beside.append(asyncio.create_task(self.progress.run(), name="progress"))
             await self._stay(beside)
         finally:
-            await self._close(beside)
+            await self._close([registering, *beside])
 
     async def stop(self) -> None:
         """End the bot: the last progress is written, then the session is closed."""
         self._closing.set()
 
-    async def _connect(self) -> bool:
-        """Start the gateway session; False when the end came first."""
-        starting = asyncio.create_task(self._with_reasons(self.gateway.start(check_for_updates=False)), name="start")
-        closing = asyncio.create_task(self._closing.wait(), name="closing")
-        try:
-            await asyncio.wait([starting, closing], return_when=asyncio.FIRST_COMPLETED)
-            if starting.done():
-                starting.result()
-            return starting.done()
-        finally:
-            starting.cancel()
-            closing.cancel()
-            await asyncio.gather(starting, closing, return_exceptions=True)
+    async def _register(self) -> None:
+        await self.watchdog.standing.wait()
+        log.info("bot.started", shards=len(self.gateway.shards))
+        await self.commands.register()
 
     async def _stay(self, beside: list[asyncio.Task[None]]) -> None:
-        """Wait for the end: ours, the gateway's, or that of something that should not end."""
-        joined = asyncio.create_task(self._with_reasons(self.gateway.join()), name="gateway")
+        """Wait for the end: ours, or that of something that should not end."""
         closing = asyncio.create_task(self._closing.wait(), name="closing")
-        watched = [task for task in beside if task.get_name() != "register commands"]
         try:
-            await asyncio.wait([joined, closing, *watched], return_when=asyncio.FIRST_COMPLETED)
-            for task in [joined, *watched]:
+            await asyncio.wait([closing, *beside], return_when=asyncio.FIRST_COMPLETED)
+            for task in beside:
                 if task.done():
                     task.result()
-            if not self._closing.is_set():
-                raise StartFailed("The gateway session ended without a reason.")
         finally:
-            joined.cancel()
             closing.cancel()
-            await asyncio.gather(joined, closing, return_exceptions=True)
+            await asyncio.gather(closing, return_exceptions=True)
 
     async def _close(self, beside: list[asyncio.Task[None]]) -> None:
         await self.progress.stop()
@@ -172,20 +143,4 @@ class Bot:
             if task.get_name() != "progress":
                 task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
-        if self.gateway.is_alive:
-            await self.gateway.close()
-        await end_shards()
         await self.commands.stop()
-
-    async def _with_reasons(self, work: Coroutine[Any, Any, None] | Awaitable[None]) -> None:
-        """Wait for hikari, and say in a sentence what it can't recover from."""
-        try:
-            await work
-        except hikari.GatewayServerClosedConnectionError as error:
-            raise StartFailed(f"Discord closed the gateway session for good: {error.code} {error.reason}.") from error
-        except hikari.UnauthorizedError:
-            raise StartFailed("Discord refused the bot token: copy it afresh from the developer portal.") from None
-        except (hikari.HTTPError, hikari.GatewayError) as error:
-            raise StartFailed(f"The gateway can't be reached: {error}.") from error
-        except RuntimeError as error:
-            raise StartFailed(f"The gateway session can't be started: {error}.") from error

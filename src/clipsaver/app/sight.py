@@ -63,6 +63,7 @@ class Sight:
             pool_free=self.ground.pool.get_idle_size(),
             jobs_in_hand=None if self.worker is None else self.worker.in_hand,
             gateway_connected=None if self.bot is None else self.bot.connected,
+            gateway_reconnects=None if self.bot is None else dict(self.bot.watchdog.reconnects),
             messages_read=None if self.worker is None else self.work.tally.messages,
             clips_found=None if self.worker is None else self.work.tally.clips,
         )
@@ -93,7 +94,10 @@ class Sight:
         return {
             "gateway": Part(
                 ok=bool(connected) and all(connected.values()),
-                detail={"shards": {str(shard): stands for shard, stands in connected.items()}},
+                detail={
+                    "shards": {str(shard): stands for shard, stands in connected.items()},
+                    **bot.watchdog.waiting(),
+                },
             ),
             "guilds": Part(ok=bot.state.synchronised, detail=dict(bot.state.snapshot())),
             "commands": Part(

@@ -52,6 +52,10 @@ class BotState:
         """Start a session over: these are the guilds that will come."""
         self._shards[shard_id] = set(guild_ids)
 
+    def away(self) -> None:
+        """No session stands any more: the next ones say afresh which guilds will come."""
+        self._shards.clear()
+
     def settle(self) -> frozenset[int]:
         """Stop waiting: what was announced and never came is in an outage; return those."""
         missing = self.expected

@@ -27,6 +27,8 @@ class Figures:
 
     gateway_connected: Mapping[int, bool] | None = None
     """By shard."""
+    gateway_reconnects: Mapping[str, int] | None = None
+    """By what made them necessary."""
     guilds: int | None = None
     channels: int | None = None
     runs: Mapping[str, int] | None = None
@@ -101,6 +103,7 @@ def _labelled(value: Any) -> Iterator[tuple[tuple[str, ...], float]]:
 
 FAMILIES: Mapping[str, Callable[[Any], Metric]] = {
     "gateway_connected": _gauge("clipsaver_gateway_connected", "Whether the gateway session stands.", "shard"),
+    "gateway_reconnects": _counter("clipsaver_gateway_reconnects", "Gateway connections after the first.", "reason"),
     "guilds": _gauge("clipsaver_guilds", "Servers the bot is in."),
     "channels": _gauge("clipsaver_channels", "Channels known in those servers."),
     "runs": _gauge("clipsaver_runs", "Scan runs by state.", "state"),

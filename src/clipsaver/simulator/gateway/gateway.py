@@ -49,6 +49,12 @@ class Gateway:
     """Seconds each frame is held back."""
     turned_away: int = 0
     """How many of the next connections get op 7 in place of Hello."""
+    unanswered: int = 0
+    """How many of the next Identifies are never answered."""
+    refused: int = 0
+    """How many of the next Identifies and Resumes get op 9, without a way back."""
+    resumes_closed_with: int | None = None
+    """The code that every Resume is closed with, if they are."""
     starts: Starts = field()
     sessions: dict[str, Session] = field(factory=dict, init=False)
     connections: list[Connection] = field(factory=list, init=False)
@@ -127,7 +133,10 @@ class Gateway:
         in_time = self.starts.take(identity.shard[0])
         if self.starts.remaining < 0:
             self._reset_token(identity.token)
-        if not in_time:
+        if self.unanswered > 0:
+            self.unanswered -= 1
+            return
+        if not in_time or self._refuse():
             connection.send(INVALID_SESSION, data=False)
             return
         session = Session(
@@ -182,6 +191,8 @@ class Gateway:
 
     def _resume(self, connection: Connection, data: Any) -> None:
         resume = read_resume(data, tokens=self.world.tokens)
+        if self.resumes_closed_with is not None:
+            raise Closing(self.resumes_closed_with, "Refused on demand.")
         session = self.sessions.get(resume.session_id)
         if session is not None and session.expired(self._now()):
             session = self.sessions.pop(resume.session_id, None) and None
@@ -189,7 +200,7 @@ class Gateway:
             del self.sessions[session.id]
             raise Closing(4007, "Invalid seq.")
         missed = None if session is None else session.since(resume.seq)
-        if session is None or missed is None:
+        if session is None or missed is None or self._refuse():
             self.sessions.pop(resume.session_id, None)
             connection.send(INVALID_SESSION, data=False)
             return
@@ -200,6 +211,11 @@ class Gateway:
         for event in missed:
             connection.push(event)
         session.dispatch("RESUMED", {})
+
+    def _refuse(self) -> bool:
+        """Whether this Identify or Resume is one of those that are refused on demand."""
+        self.refused, left = max(self.refused - 1, 0), self.refused
+        return left > 0
 
     def _attach(self, session: Session, connection: Connection) -> None:
         session.connection, session.left_at = connection, None
@@ -286,6 +302,11 @@ class Gateway:
                 self.sessions.pop(session.id, None)
                 session.connection = connection.session = None
             connection.send(INVALID_SESSION, data=resumable)
+
+    def send_nonsense(self, shard: int | None = None) -> None:
+        """Send an event that is none: a READY that holds nothing."""
+        for connection in self._meant(shard):
+            connection.push({"op": 0, "t": "READY", "s": 1, "d": None})
 
     def lose(self, name: str) -> None:
         """Let the next event of a name never come."""
