@@ -11,6 +11,7 @@ import orjson
 from attrs import define, field, frozen
 from yarl import URL
 
+from clipsaver.discord.gate import Gate
 from clipsaver.discord.routes import Route
 
 LARGEST: Final = 32 * 2**20
@@ -63,6 +64,7 @@ class Transport:
     timeout: aiohttp.ClientTimeout = TIMEOUT
     largest: int = LARGEST
     _session: aiohttp.ClientSession | None = field(default=None, repr=False)
+    _gate: Gate = field(factory=Gate, init=False)
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
@@ -110,13 +112,16 @@ class Transport:
                 allow_redirects=False,
             ) as response:
                 raw = await self._whole(response)
+                seconds = time.monotonic() - began
+                if read is not None:
+                    await self._gate.enter()
                 readable, parsed = _parse(raw, read if response.ok else None)
                 return Reply(
                     status=response.status,
                     headers=response.headers,
                     body=parsed,
                     readable=readable,
-                    seconds=time.monotonic() - began,
+                    seconds=seconds,
                 )
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise Lost(type(error).__name__, sent=False) from error
