@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from clipsaver.discord import snowflakes
+from clipsaver.discord import store as discord_store
 from clipsaver.scans.model import Run, RunStatus
 from clipsaver.simulator.entities import PUBLIC_THREAD
 from clipsaver.simulator.person.choosing import Choosing
@@ -166,3 +167,14 @@ async def test_a_channel_that_is_named_and_not_described(play: Play, monkeypatch
     monkeypatch.setattr(Choosing, "resolved", lambda _: {})
     reply = await play.ask("/scan start", channel=play.stage.clips)
     assert reply.text == "I can't see which channel you mean."
+
+
+async def test_reading_that_rests(play: Play) -> None:
+    """Status and list say why nothing goes on, and until when."""
+    await play.stage.begin()
+    async with play.stage.pool.acquire() as conn:
+        await discord_store.note_invalid(conn, 1000, reading_stops=1000, everything_stops=5000)
+    for command, options in (("/scan status", {"channel": play.stage.clips}), ("/scan list", {})):
+        reply = await play.ask(command, **options)
+        assert "Reading rests until <t:" in reply.text
+        assert "because Discord refused too many requests." in reply.text

@@ -109,18 +109,20 @@ class Pacer:
         """Wait for the turn of a request; raises Unavailable when that takes longer than its kind waits."""
         lane = self.lanes.lane(route, self.clock())
         bucket, seconds = await self._enter(lane, priority, on_wait)
-        try:
-            await asyncio.sleep(seconds)
-        except asyncio.CancelledError:
-            bucket.give_back()
-            self._wake.set()
-            raise
+        if seconds > 0:
+            try:
+                await asyncio.sleep(seconds)
+            except asyncio.CancelledError:
+                bucket.give_back()
+                self._wake.set()
+                raise
         sending = Sending(bucket, lane, self, self.clock())
         try:
             yield sending
         finally:
             sending.lost()
-            self._wake.set()
+            if self._waiting:
+                self._wake.set()
 
     async def run(self) -> None:
         """Hand out turns until cancelled."""
@@ -132,12 +134,11 @@ class Pacer:
                 self.fail(lambda: Unavailable("Something went wrong here before Discord could be asked."))
                 await asyncio.sleep(OUTAGE_PAUSE)
 
-    def fail(self, make: Callable[[], ClipsaverError], *priorities: Priority) -> None:
-        """Send everyone home who waits, or those of these priorities."""
+    def fail(self, make: Callable[[], ClipsaverError]) -> None:
+        """Send everyone home who waits."""
         for lane in self._waiting.values():
             for waiter in lane.everyone():
-                if not priorities or waiter.priority in priorities:
-                    waiter.turn.set_exception(make())
+                waiter.turn.set_exception(make())
 
     def hold(self, until: float) -> None:
         """Send nothing before then, nor let the other processes on the budget."""

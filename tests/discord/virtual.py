@@ -1,0 +1,175 @@
+"""A machine whose time is made up: it jumps to the next thing that is due, so that a minute takes no time.
+
+On it a Discord without sockets, with its limits, and a budget without a database. Nothing there depends on how busy
+the real machine is, and every run is like the one before.
+"""
+
+import asyncio
+import selectors
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any, Self, TypeVar
+
+from attrs import define, field
+
+from clipsaver.discord.budget import AHEAD, Budget, Priority, Turn
+from clipsaver.discord.rest import Rest
+from clipsaver.discord.routes import Route
+from clipsaver.discord.transport import Reply
+from tests.discord.buckets import Fixed, Limiter, Sliding
+
+LATENCY = 0.08
+DATABASE = 0.001
+EVERYWHERE = 50
+"""Requests that Discord lets through in any second."""
+
+T = TypeVar("T")
+
+
+class _Jumping(selectors.DefaultSelector):
+    """Doesn't wait: the time it would have waited is over at once."""
+
+    now = 1000.0
+
+    def select(self, timeout: float | None = None) -> Any:
+        """Look at what is ready, and let the time pass if nothing is."""
+        ready = super().select(0)
+        if not ready:
+            if timeout is None:
+                raise RuntimeError("Everybody waits, and nobody for a time.")
+            self.now += timeout
+        return ready
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    def __init__(self) -> None:
+        self._jumping = _Jumping()
+        super().__init__(self._jumping)
+
+    def time(self) -> float:
+        """The time as it is made up."""
+        return self._jumping.now
+
+
+def run(main: Awaitable[T]) -> T:
+    """Run something to its end in made-up time."""
+
+    async def wait() -> T:
+        return await main
+
+    with asyncio.Runner(loop_factory=_Loop) as runner:
+        return runner.run(wait())
+
+
+def now() -> float:
+    """The time as it is made up."""
+    return asyncio.get_running_loop().time()
+
+
+@define
+class Shared:
+    """The budget row of all processes."""
+
+    tat: float = 0.0
+    rate: float = 48.0
+
+
+class MadeUpBudget(Budget):
+    """One process's way to a budget that is only a number."""
+
+    shared: Shared
+
+    @classmethod
+    def of(cls, shared: Shared) -> "MadeUpBudget":
+        """Take from this one."""
+        made = cls(pool=None, requests_per_second=shared.rate)  # type: ignore[arg-type]
+        made.shared = shared
+        return made
+
+    async def take(self, priority: Priority) -> Turn:
+        """Do as the statement does, in the time that a database takes."""
+        await asyncio.sleep(DATABASE)
+        ahead = AHEAD[priority].total_seconds()
+        if self.shared.tat > now() + ahead:
+            return Turn(granted=False, seconds=self.shared.tat - now() - ahead)
+        due = max(self.shared.tat, now())
+        self.shared.tat = due + 1 / self.shared.rate
+        return Turn(granted=True, seconds=due - now())
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+@define
+class Asked:
+    """A request as it arrived."""
+
+    route: str
+    major: str
+    at: float
+
+
+@define
+class MadeUpDiscord:
+    """Answers from memory after a while, and keeps the limits of channels and of the whole bot."""
+
+    bodies: Callable[[Route], Any]
+    limit: int = 5
+    window: float = 5.0
+    asked: list[Asked] = field(factory=list)
+    refused: int = 0
+    _limiters: dict[str, Limiter] = field(init=False)
+    _everywhere: Sliding = field(factory=lambda: Sliding(EVERYWHERE, 1.0))
+
+    def __attrs_post_init__(self) -> None:
+        self._limiters = defaultdict(lambda: Fixed(self.limit, self.window))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """There is nothing to close."""
+
+    async def exchange(self, route: Route, **_: Any) -> Reply:
+        """Answer as Discord would."""
+        await asyncio.sleep(LATENCY / 2)
+        self.asked.append(Asked(f"{route.method} {route.template}", route.major, now()))
+        status, headers = 200, {}
+        if not self._everywhere.hit(now())[0]:
+            status, headers = 429, {"X-RateLimit-Scope": "global", "Retry-After": "1"}
+        elif route.template.endswith("/messages"):
+            allowed, remaining, reset_after = self._limiters[route.path].hit(now())
+            status = 200 if allowed else 429
+            headers = {
+                "X-RateLimit-Bucket": "messages",
+                "X-RateLimit-Limit": str(self.limit),
+                "X-RateLimit-Remaining": str(remaining),
+                "X-RateLimit-Reset-After": f"{reset_after:.3f}",
+            }
+        self.refused += status != 200
+        await asyncio.sleep(LATENCY / 2)
+        body = self.bodies(route) if status == 200 else {}
+        return Reply(status=status, headers=headers, body=body, readable=True, seconds=LATENCY)
+
+    def client(self, shared: Shared) -> Rest:
+        """A process that talks to it."""
+        rest = Rest(token="t", url="", budget=MadeUpBudget.of(shared), clock=now)
+        rest.breaker.clock = now
+        rest._transport = self  # type: ignore[assignment]
+        return rest
+
+    def firsts(self, route: str) -> Mapping[str, int]:
+        """By major parameter, how many requests had come when the first one of this route did."""
+        found: dict[str, int] = {}
+        for index, asked in enumerate(self.asked):
+            if asked.route == route:
+                found.setdefault(asked.major, index)
+        return found
+
+    def between(self, begin: float, end: float) -> Iterator[Asked]:
+        """What came in a stretch of time."""
+        return (asked for asked in self.asked if begin <= asked.at < end)
+
+    def counts(self) -> Counter[str]:
+        """Requests by route."""
+        return Counter(asked.route for asked in self.asked)
