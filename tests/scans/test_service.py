@@ -139,3 +139,15 @@ async def test_old_runs_are_purged(bench: Bench) -> None:
     await bench.start()
     assert {"deleted": 1, "keep_days": 30} == await bench.scans.purge(timedelta(days=30))
     assert (await bench.carry_on()).status is RunStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(days=1)])
+async def test_a_clock_that_was_set_back_keeps_nobody_waiting(bench: Bench, ahead: timedelta) -> None:
+    """A run that seems due, or held, an hour or a day from now is claimed: the database's clock was wrong before."""
+    move = "update bot_channel_scan_runs set due_at = due_at + $1::interval, lease_until = lease_until + $1::interval"
+    await bench.start()
+    await bench.pool.execute(move, ahead)
+    assert await bench.claim() is not None
+    assert await bench.claim() is None
+    await bench.pool.execute(move, ahead)
+    assert await bench.claim() is not None

@@ -36,15 +36,18 @@ LATEST_RUNS = """
 select distinct on (channel_id) * from bot_channel_scan_runs where guild_id = $1 order by channel_id, created_at desc
 """
 
-# The guild with the fewest scans in hand comes first, then whoever has waited longest.
+# The guild with the fewest scans in hand comes first, then whoever has waited longest. Nobody is told to wait for ten
+# minutes, or holds a run for that much longer than a lease: such a row is from before the server's clock was set back.
 CLAIM = """
 with in_hand as (
     select guild_id, count(*) as runs from bot_channel_scan_runs
     where status in ('queued', 'running') and lease_until >= clock_timestamp() group by guild_id
 ), candidate as (
     select r.id from bot_channel_scan_runs r left join in_hand h on h.guild_id = r.guild_id
-    where r.status in ('queued', 'running') and r.due_at <= clock_timestamp()
-      and (r.lease_until is null or r.lease_until < clock_timestamp())
+    where r.status in ('queued', 'running')
+      and (r.due_at <= clock_timestamp() or r.due_at > clock_timestamp() + interval '10 minutes')
+      and (r.lease_until is null or r.lease_until < clock_timestamp()
+           or r.lease_until > clock_timestamp() + $2::interval + interval '10 minutes')
     order by coalesce(h.runs, 0), r.due_at, r.id
     limit 1 for update of r skip locked
 )
@@ -128,6 +131,7 @@ RUNS_TO_SHOW = """
 select * from bot_channel_scan_runs
 where not progress_final and progress_channel_id is not null
   and (progress_shown_at is null or progress_shown_at < clock_timestamp() - $2::interval
+       or progress_shown_at > clock_timestamp()
        or status not in ('queued', 'running'))
 order by progress_shown_at nulls first limit $1
 """
