@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from clipsaver.app.demo.program import SETTINGS
 from clipsaver.simulator.server import Simulator
 
 SOURCE = str(Path(clipsaver.__file__).parents[1])
+TOP = str(Path(__file__).parents[2])
+"""Where the tests are importable from, for those that launch the program in their own way."""
 COMPILING = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
 PATIENCE = 30.0
 """Seconds that anything may take on a busy machine."""
@@ -127,15 +129,17 @@ def _outputs(folder: Path) -> tuple[Path, Path]:
 
 
 @asynccontextmanager
-async def program(role: str, environ: Mapping[str, str], folder: Path) -> AsyncIterator[Program]:
-    """Start a role in a folder; whatever happens it is gone afterwards."""
+async def program(
+    role: str, environ: Mapping[str, str], folder: Path, *, launcher: Sequence[str] = ("-m", "clipsaver")
+) -> AsyncIterator[Program]:
+    """Start a role in a folder; whatever happens it is gone afterwards. ``launcher``: what Python is told to run."""
     out, err = _outputs(folder)
     own = {name: value for name, value in os.environ.items() if not name.startswith((*SETTINGS, *COMPILING))}
     # What a start compiles serves the next one as well.
-    own |= {"PYTHONPATH": SOURCE, "PYTHONPYCACHEPREFIX": str(folder.parent / "compiled")}
+    own |= {"PYTHONPATH": f"{SOURCE}{os.pathsep}{TOP}", "PYTHONPYCACHEPREFIX": str(folder.parent / "compiled")}
     with out.open("wb") as to_out, err.open("wb") as to_err:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "clipsaver", role),
+            *(sys.executable, *launcher, role),
             cwd=folder,
             env={**own, **environ},
             stdin=asyncio.subprocess.DEVNULL,

@@ -1,19 +1,25 @@
 """A house for each test."""
 
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from clipsaver.postgres.pool import Pool
 from clipsaver.simulator.world import World
 from tests.fixtures.discord import StartSimulator
 from tests.flows.house import House
+from tests.flows.victim import Victim
 
 Build = Callable[..., Awaitable[House]]
 """``await build(seed, **plan)``: a house on a Discord drawn from a seed."""
+MakeVictim = Callable[..., Awaitable[Victim]]
+"""``await make_victim(seed, latency=…, lease=…, **plan)``: a victim on a Discord drawn from a seed."""
+LEASE = 1.5
+"""Seconds until a dead worker's scans are another's; the default is in a test of its own."""
 
 
 def free_port() -> int:
@@ -43,3 +49,21 @@ def build(simulate: StartSimulator, pool: Pool, database_url: str, tmp_path: Pat
         return House(simulator=simulator, pool=pool, settings=settings, folder=tmp_path)
 
     return make
+
+
+@pytest.fixture
+async def make_victim(build: Build) -> AsyncIterator[MakeVictim]:
+    """Build victims; in the end no server is left of them."""
+    made: list[Victim] = []
+
+    async def victim(seed: int, *, latency: float, lease: float | None = LEASE, **plan: Any) -> Victim:
+        house = await build(seed, latency=latency, record=False, **plan)
+        settings = house.settings | {"CLIPSAVER_DATABASE_URL": "", "CLIPSAVER_WEB_PORT": "0"}
+        if lease is not None:
+            settings["CLIPSAVER_SCANS_LEASE_SECONDS"] = str(lease)
+        made.append(Victim(house=evolve(house, settings=settings)))
+        return made[-1]
+
+    yield victim
+    for one in made:
+        await one.nobody_left()

@@ -1,190 +1,70 @@
 """``kill -9``, again and again: nothing is lost, nothing is there twice, and nothing is claimed that isn't."""
 
 import asyncio
+import json
 import random
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
-from pathlib import Path
+import signal
+from contextlib import suppress
 
 import pytest
-from attrs import evolve, field, frozen
 
-import clipsaver
-from clipsaver.app.demo.program import Program, program
-from clipsaver.postgres import ranges
-from clipsaver.postgres.embedded import Embedded
-from clipsaver.postgres.pool import Connection, Pool, open_pool
-from clipsaver.scans import store
-from clipsaver.scans.model import RunStatus
-from clipsaver.simulator.entities import TEXT, Channel
-from tests.flows.conftest import Build
-from tests.flows.house import House
-from tests.flows.ledger import Figures, expected, kept, recount
+from clipsaver.simulator.entities import Channel
+from clipsaver.simulator.person.shown import Shown
+from tests.app.programs import Program
+from tests.faults.launched import Order
+from tests.faults.points import AFTER_STATEMENT, POINTS
+from tests.faults.processes import send, working_in
+from tests.flows.conftest import MakeVictim
+from tests.flows.exactness import FEWER_INVALID, check_now, check_whole
+from tests.flows.victim import GOES_ON, Victim
 from tests.flows.waiting import eventually
 
-DEATHS = 10
-LATENCY = 0.08
+DEATHS = 25
+LATENCY = 0.04
 """Seconds an answer of Discord's takes while the program is being killed."""
-ALMOST_STILL = 1.0
-"""Seconds it takes while the test looks around."""
-GOES_ON = 30.0
-"""Seconds after a restart in which a scan has to go on."""
-LEASE = 1.5
-"""Seconds until a dead worker's scans are another's; the default is in a test of its own."""
+NEVER = 40.0
+"""Seconds after which a point counts as never reached."""
+PASSES = {"after a page arrived": 4, "before a commit": 2, "after a commit": 3}
+"""How often these are passed first; all others come once in a life, or kill at once."""
+AT_THE_END = ("before the end is written", "before the end is committed", "after the end")
 NONE_ACTIVE = "select not exists (select from bot_channel_scan_runs where status in ('queued', 'running'))"
 
-Make = Callable[..., Awaitable["Victim"]]
-"""``await make(seed, lease=…, **plan)``: a victim on a Discord drawn from a seed."""
+
+async def said_last(victim: Victim, channel: Channel) -> Shown:
+    """Wait for the last word about a channel's scan."""
+
+    def is_it(shown: Shown) -> bool:
+        return f"Scan of <#{channel.id}>: done" in shown.text
+
+    return await victim.house.moderator.wait_for_message(victim.house.channel("clips"), is_it, 20)
 
 
-@frozen(kw_only=True)
-class There:
-    """What a channel holds, counted once from the world."""
+async def check_to_the_end(victim: Victim, one: Program) -> None:
+    """Let a last program bring the scans to their end, and look at all there is."""
+    house = victim.house
+    house.simulator.latency = 0
+    async with victim.database() as pool:
 
-    ids: tuple[int, ...]
-    clips: Mapping[int, tuple[str, ...]]
+        async def ended() -> bool:
+            return bool(await pool.fetchval(NONE_ACTIVE))
 
-
-@frozen(kw_only=True)
-class Victim:
-    """A house whose program lives in a process of its own, with its own database, and is killed."""
-
-    house: House
-    there: Mapping[int, There] = field()
-    """By channel."""
-
-    @there.default
-    def _count(self) -> Mapping[int, There]:
-        histories = self.house.world.histories
-        return {
-            one.id: There(ids=tuple(histories[one.id].ids()), clips=dict(histories[one.id].clips()))
-            for one in self.channels
-        }
-
-    @property
-    def data(self) -> Path:
-        """The program's data directory."""
-        return Path(self.house.settings["CLIPSAVER_DATA_DIR"])
-
-    @property
-    def channels(self) -> list[Channel]:
-        """The channels that are scanned."""
-        return [one for one in self.house.world.channels_of(self.house.guild_id) if one.type == TEXT]
-
-    @asynccontextmanager
-    async def life(self) -> AsyncIterator[Program]:
-        """Run the program; it is killed at the end, if it still lives."""
-        port = int(self.house.settings["CLIPSAVER_WEB_PORT"])
-        async with program(self.house.folder, self.house.settings, config=None, port=port) as one:
-            yield one
-
-    async def begin(self, one: Program) -> None:
-        """Have every channel scanned."""
-        await one.ready()
-        for channel in self.channels:
-            assert "has begun" in (await self.house.ask("/scan start", channel=channel)).text
-
-    @asynccontextmanager
-    async def database(self) -> AsyncIterator[Pool]:
-        """Look into the program's database while it lives."""
-        async with Embedded(self.data) as database, await open_pool(database.url, size=1) as pool:
-            yield pool
-
-    async def asked(self, pages: int) -> float:
-        """Wait until so many pages were asked for since the beginning: the seconds it took."""
-
-        async def look() -> bool:
-            return self.house.pages >= pages
-
-        began = asyncio.get_running_loop().time()
-        await eventually(look, timeout=GOES_ON, every=0.001)
-        return asyncio.get_running_loop().time() - began
-
-    def processes(self) -> list[int]:
-        """Every process that works in the database's folder."""
-        found = []
-        for entry in Path("/proc").iterdir():
-            with suppress(OSError):
-                if entry.name.isdigit() and (entry / "cwd").readlink().is_relative_to(self.data.resolve()):
-                    found.append(int(entry.name))
-        return found
-
-    async def nobody_left(self) -> None:
-        """Wait until no server is left on the database's folder."""
-
-        async def look() -> bool:
-            return not self.processes()
-
-        await eventually(look, timeout=20)
-
-
-async def check_committed(conn: Connection, channel_id: int, there: There) -> bool:
-    """Look at a channel in the middle of its scan: its rows are those of what it says is read; whether it is whole."""
-    run = await store.latest_run(conn, channel_id)
-    assert run is not None
-    ledger = await kept(conn, channel_id)
-    read = {one for one in there.ids if ranges.contains(ledger.coverage, one)}
-    clips = [clip for message_id, found in there.clips.items() if message_id in read for clip in found]
-    assert ledger.clips == Counter(clips)
-    assert set(ledger.messages) == read & there.clips.keys()
-    assert ledger.message_count == len(read) == run.messages_scanned
-    assert (run.messages_matched, run.clips_found) == (len(ledger.messages), len(clips))
-    if run.horizon is not None:
-        assert run.todo == ranges.subtract(ranges.between(0, run.horizon), ledger.coverage)
-    return run.status is RunStatus.SUCCEEDED
-
-
-async def check_whole(victim: Victim, pool: Pool) -> None:
-    """In the end all there is has been found, once, and counted, once."""
-    world = victim.house.world
-    async with pool.acquire() as conn:
-        for channel in victim.channels:
-            run = await store.latest_run(conn, channel.id)
-            assert run is not None
-            assert run.status is RunStatus.SUCCEEDED, run.error_message
-            assert Figures.of(run) == recount(world, channel.id)
-            assert await kept(conn, channel.id) == expected(world, run)
-
-
-async def look_in(victim: Victim) -> bool:
-    """Look at all channels in one moment of a program at work; whether all scans are done."""
-    victim.house.simulator.latency = ALMOST_STILL
-    async with victim.database() as pool, pool.acquire() as conn, conn.transaction(isolation="repeatable_read"):
-        done = [await check_committed(conn, channel_id, there) for channel_id, there in victim.there.items()]
-    victim.house.simulator.latency = LATENCY
-    return all(done)
-
-
-@pytest.fixture
-async def make(build: Build) -> AsyncIterator[Make]:
-    """Build victims; in the end no server is left of them."""
-    made: list[Victim] = []
-
-    async def victim(seed: int, *, lease: float | None, **plan: int) -> Victim:
-        house = await build(seed, latency=LATENCY, record=False, **plan)
-        settings = house.settings | {
-            "CLIPSAVER_DATABASE_URL": "",
-            "CLIPSAVER_LOG_FORMAT": "json",
-            "PYTHONPATH": str(Path(clipsaver.__file__).parents[1]),
-        }
-        if lease is not None:
-            settings["CLIPSAVER_SCANS_LEASE_SECONDS"] = str(lease)
-        made.append(Victim(house=evolve(house, settings=settings)))
-        return made[-1]
-
-    yield victim
-    for one in made:
-        await one.nobody_left()
+        await eventually(ended, timeout=60, every=0.1)
+        await check_whole(pool, house.world, victim.channels)
+    for channel in victim.channels:
+        assert (await said_last(victim, channel)).content.endswith("100 % read, no gaps")
+    assert await one.stop() == 0
+    # However many deaths, one message a scan.
+    assert len(house.said(house.channel("clips"))) == len(victim.channels)
+    assert house.simulator.stats.invalid < FEWER_INVALID
 
 
 @pytest.mark.timeout(300)
-async def test_ten_deaths(make: Make) -> None:
-    """Scans of several channels are killed at ten moments, and find and count what is there all the same."""
+async def test_random_deaths(make_victim: MakeVictim) -> None:
+    """Scans of several channels are killed at random moments, and find and count what is there all the same."""
     seed = random.randrange(1_000_000)  # noqa: S311 - drawn from pytest-randomly's seed, to be had again
     print(f"the moments come from seed {seed}")  # noqa: T201 - shown if this fails
     chance = random.Random(seed)  # noqa: S311 - likewise
-    victim = await make(seed, lease=LEASE, channels=4, messages=6_000, videos_percent=20)
+    victim = await make_victim(seed, latency=LATENCY, channels=4, messages=10_000, videos_percent=20)
     house, waits = victim.house, []
     for death in range(DEATHS):
         before = house.pages
@@ -192,35 +72,59 @@ async def test_ten_deaths(make: Make) -> None:
             if death == 0:
                 await victim.begin(one)
             waits.append(await victim.asked(before + 1))
-            assert not await look_in(victim)
-            await victim.asked(house.pages + chance.randrange(1, 16))
+            await victim.asked(before + chance.randrange(1, 13))
             # Anywhere between two answers: while a page is on its way, while one is being committed.
             await asyncio.sleep(chance.uniform(0, LATENCY))
+            if chance.random() < 0.5:
+                # All at once; else the database hears of its owner's death a moment later, and ends by itself.
+                send(working_in(victim.data), signal.SIGKILL)
             one.process.kill()
             assert await one.process.wait() == -9
-    house.simulator.latency = 0
+        assert not await victim.look_at_remains()
     async with victim.life() as one:
         waits.append(await victim.asked(house.pages + 1))
-        async with victim.database() as pool:
-
-            async def ended() -> bool:
-                return bool(await pool.fetchval(NONE_ACTIVE))
-
-            await eventually(ended, timeout=60, every=0.1)
-            await check_whole(victim, pool)
-        last = await house.moderator.wait_for_message(
-            house.channel("clips"), lambda shown: f"Scan of <#{victim.channels[-1].id}>: done" in shown.text, 20
-        )
-        assert await one.stop() == 0
-    assert last.content.endswith("100 % read, no gaps")
+        await check_to_the_end(victim, one)
     assert max(waits) < GOES_ON
-    # Ten deaths, and still one message a scan.
-    assert len(house.said(house.channel("clips"))) == len(victim.channels)
+    print(f"went on after {sorted(waits)[len(waits) // 2]:.1f} s (median), {max(waits):.1f} s (longest)")  # noqa: T201 - likewise
 
 
-async def test_goes_on_within_half_a_minute(make: Make) -> None:
+@pytest.mark.timeout(300)
+async def test_numbered_points(make_victim: MakeVictim) -> None:
+    """A scan's program is killed at each point there is, in turn with its database and without it; it stays exact."""
+    victim = await make_victim(3, latency=0.01, messages=24_000, videos_percent=20)
+    statements = victim.house.folder / "statements"
+    begun = False
+
+    async def die(name: str, passes: int, *, with_database: bool) -> None:
+        nonlocal begun
+        folder = str(victim.data) if with_database else ""
+        order = Order(point=name, passes=passes, with_folder=folder, record=str(statements))
+        async with victim.life(order) as one:
+            if not begun:
+                await victim.begin(one)
+                begun = True
+            with suppress(TimeoutError):
+                await one.ended(seconds=NEVER)
+            assert one.process.returncode == -signal.SIGKILL, f"{name} is never reached"
+        assert await victim.look_at_remains() == (name == "after the end"), name
+
+    for number, name in enumerate(one for one in POINTS if one not in AT_THE_END):
+        await die(name, PASSES.get(name, 1), with_database=bool(number % 2))
+    between = json.loads(statements.read_text("utf-8"))
+    assert between
+    for number, known in enumerate(between):
+        await die(f"{AFTER_STATEMENT}{known}", 1, with_database=bool(number % 2))
+    victim.house.simulator.latency = 0
+    for number, name in enumerate(AT_THE_END):
+        await die(name, 1, with_database=bool(number % 2))
+    async with victim.life() as one:
+        await one.ready()
+        await check_to_the_end(victim, one)
+
+
+async def test_goes_on_within_half_a_minute(make_victim: MakeVictim) -> None:
     """With the lease as it is by default, a killed scan goes on in time; a last kill leaves no server behind."""
-    victim = await make(7, lease=None, messages=2_000)
+    victim = await make_victim(7, latency=0.08, lease=None, messages=2_000)
     async with victim.life() as one:
         await victim.begin(one)
         await victim.asked(5)
@@ -228,6 +132,7 @@ async def test_goes_on_within_half_a_minute(make: Make) -> None:
     before = victim.house.pages
     async with victim.life() as one:
         assert await victim.asked(before + 1) < GOES_ON
-        assert not await look_in(victim)
+        async with victim.database() as pool:
+            assert not await check_now(pool, victim.there)
         one.process.kill()
     await victim.nobody_left()
