@@ -146,6 +146,13 @@ UNSHOWABLE = """
 update bot_channel_scan_runs set progress_final = true where id = $1
 """
 
+IS_PROGRESS_MESSAGE = """
+select exists (
+    select from bot_channel_scan_runs
+    where guild_id = $1 and progress_channel_id = $2 and progress_message_id >= $3 and progress_message_id < $4
+)
+"""
+
 PURGE_SCAN_RUNS = """
 delete from bot_channel_scan_runs where finished_at < now() - $1::interval returning id
 """
@@ -289,6 +296,11 @@ async def shown(conn: Connection, run_id: UUID, *, message_id: int | None, final
 async def unshowable(conn: Connection, run_id: UUID) -> None:
     """Give up on a run's message: it can't be written where it should be."""
     await conn.execute(UNSHOWABLE, run_id)
+
+
+async def is_progress_message(conn: Connection, guild_id: int, channel_id: int, ids: IdRange) -> bool:
+    """Tell whether one of these ids is a message of a channel that shows a run's progress."""
+    return await conn.fetchval(IS_PROGRESS_MESSAGE, guild_id, channel_id, ids.start, ids.stop) is True
 
 
 async def purge_scan_runs(conn: Connection, older_than: timedelta) -> int:
