@@ -36,7 +36,7 @@ class Form:
     """Commands that are used before the scans begin."""
 
 
-SHORT: Final = Form(repeats=1, times=240, every=0.03, idle=30)
+SHORT: Final = Form(repeats=1, times=200, every=0.035, idle=20)
 FULL: Final = Form(repeats=3, times=600, every=0.05, idle=200)
 
 
@@ -67,6 +67,7 @@ async def measure(database: Database, folder: Path, form: Form, *, limits: bool)
                 busy = await there.ask("talk", lines=LINES, times=form.times, every=form.every)
                 seconds = asyncio.get_running_loop().time() - since
                 seen = await there.ask("seen")
+                await database.check(name)
         finally:
             await database.drop(name)
     return {

@@ -30,6 +30,7 @@ TIMES: Final = """
       from bot_channel_scan_runs
      where channel_id = $1
 """
+TROUBLE: Final = "select min(error_message) from bot_channel_scan_runs"
 CLIPS: Final = "select count(*) from clips"
 
 
@@ -103,6 +104,13 @@ class Database:
         if row["status"] != "succeeded":
             raise ValueError(f"A scan has ended as {row['status']}.")
         return float(row["waited"]), float(row["took"])
+
+    async def check(self, name: str) -> None:
+        """Look whether any scan has met with trouble: then nothing was measured that is worth a figure."""
+        async with connected(self.server.url, name) as conn:
+            trouble = await conn.fetchval(TROUBLE)
+        if trouble is not None:
+            raise ValueError(f"A scan met with trouble: {trouble}")
 
     async def figures(self, name: str) -> dict[str, float]:
         """What PostgreSQL has done so far: in the database's statements, commits included, and as a whole."""

@@ -1,7 +1,7 @@
 """Under Discord's limits: what share of the ceiling is reached, and is it ever crossed."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from itertools import product
 from pathlib import Path
@@ -16,6 +16,7 @@ from bench.programs import Program, StandIn, program, settings_for, stand_in
 from bench.report import table
 from bench.stand_in import Held
 from clipsaver.config import load
+from clipsaver.simulator.limits import Window
 
 EVERYWHERE: Final = 50.0
 """Requests a second that Discord allows a bot."""
@@ -24,6 +25,7 @@ CHANNEL: Final = 1.0
 WINDOW: Final = 5.0
 """Seconds of a channel's window: pages come in bursts, one burst a window."""
 LATENCY: Final = 0.08
+WINDOWS: Final[Sequence[Window]] = ("fixed", "sliding")
 GOALS: Final = {1: 0.98, 10: 0.98, 50: 0.95, 500: 0.95}
 AT_A_TIME: Final = load(None, {}, Path("/")).scans.concurrency
 """Channels that one process reads at the same time; the others wait until one of them ends."""
@@ -31,32 +33,37 @@ BEGIN_GOAL: Final = 5.0
 """Seconds in which 50 channels are to have begun."""
 
 
+Shape = tuple[Window, int, int]
+"""The windows, the channels, the processes."""
+
+
 @frozen(kw_only=True)
 class Form:
     """How much is measured."""
 
     repeats: int
-    rounds: Sequence[Sequence[tuple[int, int]]]
-    """Channels and processes; those of one round are measured beside each other."""
-    windows: Sequence[Sequence[str]]
-    """Kinds of windows; those that stand together are measured beside each other."""
+    rounds: Sequence[Sequence[Shape]]
+    """Those of one round are measured beside each other."""
     settle: float
     """Seconds from the last channel's first page on in which nothing is counted."""
     stretch: float
     """Seconds that are counted."""
 
 
-ALL: Final = tuple(product((1, 10, 50, 500), (1, 3)))
+def _rounds() -> Iterator[Sequence[Shape]]:
+    """All there is; 500 channels are measured alone."""
+    for window, processes in product(WINDOWS, (1, 3)):
+        yield [(window, channels, processes) for channels in (1, 10, 50)]
+        yield [(window, 500, processes)]
+
+
 SHORT: Final = Form(
     repeats=1,
-    rounds=(((1, 1), (10, 3), (50, 1)), ((500, 3),)),
-    windows=(("fixed",), ("sliding",)),
+    rounds=([("fixed", 1, 1), ("sliding", 10, 3), ("fixed", 50, 1), ("sliding", 500, 3)],),
     settle=3,
     stretch=10,
 )
-FULL: Final = Form(
-    repeats=3, rounds=tuple((one,) for one in ALL), windows=(("fixed",), ("sliding",)), settle=10, stretch=40
-)
+FULL: Final = Form(repeats=3, rounds=tuple(_rounds()), settle=10, stretch=40)
 
 
 def ceiling(channels: int) -> float:
@@ -77,16 +84,19 @@ def share(pages: Sequence[float], begin: float, stretch: float, channels: int) -
     return sum(weights) / (stretch * ceiling(channels))
 
 
-async def measure(database: Database, folder: Path, form: Form, *, channels: int, processes: int, window: str) -> Any:
+async def measure(database: Database, folder: Path, form: Form, shape: Shape) -> dict[str, Any]:
     """Scan so many channels with so many processes, for a while."""
-    held = Held(channels=channels, window="sliding" if window == "sliding" else "fixed", latency=LATENCY)
+    window, channels, processes = shape
+    held = Held(channels=channels, window=window, latency=LATENCY)
     async with AsyncExitStack() as stack:
         there = await stack.enter_async_context(stand_in(held))
         name = await database.begin(there.discord)
         stack.push_async_callback(database.drop, name)
         settings = settings_for(there.discord, database=database.url(name), metered=True)
         programs = [await stack.enter_async_context(program("worker", folder, settings)) for _ in range(processes)]
-        return await watch(there, programs, form, channels)
+        result = await watch(there, programs, form, channels)
+        await database.check(name)
+        return result
 
 
 async def watch(there: StandIn, programs: Sequence[Program], form: Form, channels: int) -> dict[str, Any]:
@@ -129,23 +139,16 @@ def begun(seen: Mapping[str, Any]) -> dict[int, float]:
 
 async def limited(database: Database, folder: Path, form: Form) -> dict[str, Any]:
     """Measure all shapes."""
-    cells: dict[tuple[str, int, int], list[dict[str, Any]]] = {}
-    for _ in range(form.repeats):
-        for windows, shapes in product(form.windows, form.rounds):
-            which = [(window, channels, processes) for window, (channels, processes) in product(windows, shapes)]
-            async with asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(
-                        measure(database, folder, form, window=window, channels=channels, processes=processes)
-                    )
-                    for window, channels, processes in which
-                ]
-            for (window, channels, processes), task in zip(which, tasks, strict=True):
-                cells.setdefault((window, channels, processes), []).append(one := task.result())
-                say(
-                    f"limits: {window:8} {channels:3} channels {processes} processes {one['share']:6.1%}, "
-                    f"begun in {one['begun_seconds']:.1f} s, {one['refused']} refused"
-                )
+    cells: dict[Shape, list[dict[str, Any]]] = {}
+    for _, shapes in product(range(form.repeats), form.rounds):
+        async with asyncio.TaskGroup() as group:
+            tasks = {shape: group.create_task(measure(database, folder, form, shape)) for shape in shapes}
+        for (window, channels, processes), task in tasks.items():
+            cells.setdefault((window, channels, processes), []).append(one := task.result())
+            say(
+                f"limits: {window:8} {channels:3} channels {processes} processes {one['share']:6.1%}, "
+                f"begun in {one['begun_seconds']:.1f} s, {one['refused']} refused"
+            )
     told = [
         {"window": window, "channels": channels, "processes": processes, **summary(runs, channels), "runs": runs}
         for (window, channels, processes), runs in sorted(cells.items())

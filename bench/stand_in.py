@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from email.utils import formatdate
-from typing import Any, Final, Literal
+from typing import Any, Final
 from urllib.parse import parse_qs
 
 import orjson
@@ -17,7 +17,7 @@ from attrs import asdict, define, field, frozen
 
 from bench.endless import API, Endless
 from clipsaver.simulator.entities import TEXT, Overwrite, Role
-from clipsaver.simulator.limits import Limits
+from clipsaver.simulator.limits import Limits, Window
 from clipsaver.simulator.person import Person
 from clipsaver.simulator.server import HOST, Simulator
 from clipsaver.simulator.world import World
@@ -38,7 +38,7 @@ class Held:
     """In each guild."""
     lengths: Sequence[int] = (10**9,)
     """Messages of the channels, in turn; the last is also that of all further ones."""
-    window: Literal["fixed", "sliding"] | None = None
+    window: Window | None = None
     """None: no limits."""
     latency: float = 0.0
     """Seconds from a request to its answer, half of them on either way."""
