@@ -1,14 +1,16 @@
 """What the doors ask of scans: starting, looking, canceling, and what to show."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
+from clipsaver.discord import store as discord_store
 from clipsaver.errors import BadInput, NotThere
 from clipsaver.postgres.pool import Pool
 from clipsaver.scans import plan
-from clipsaver.scans.model import Direction, RunStatus, ScanRequest
+from clipsaver.scans.model import Direction, RunStatus, ScanRequest, ScanStatus
+from clipsaver.scans.service import Scans
 from tests.scans.listed import EPOCH, GUILD, Bench, Listed, at
 
 CHANNEL = at(0)
@@ -107,6 +109,25 @@ async def test_a_message_nobody_can_write_is_given_up(bench: Bench) -> None:
     run = await bench.start(progress_channel_id=CHANNEL)
     await bench.scans.unshowable(run.id)
     assert not await bench.scans.to_show(5)
+
+
+async def test_reading_that_rests_is_told_everywhere(bench: Bench) -> None:
+    """Too many refused requests of any process are in the status, the list and the messages; and so is a dead token."""
+    run = await bench.start(progress_channel_id=CHANNEL)
+
+    async def shown(scans: Scans) -> list[ScanStatus]:
+        return [await scans.status(GUILD, CHANNEL), *await scans.list(GUILD), *await scans.to_show(5)]
+
+    assert [(None, False)] * 3 == [(one.rests_until, one.token_refused) for one in await shown(bench.scans)]
+    async with bench.pool.acquire() as conn:
+        await discord_store.note_invalid(conn, 1000, reading_stops=1000, everything_stops=5000)
+    dead = Scans(pool=bench.pool, defaults={}, token_refused=lambda: True)
+    for status in await shown(dead):
+        assert status.run is not None
+        assert run.id == status.run.id
+        assert status.token_refused
+        assert status.rests_until is not None
+        assert timedelta(minutes=9) < status.rests_until - datetime.now(UTC) < timedelta(minutes=11)
 
 
 async def test_old_runs_are_purged(bench: Bench) -> None:

@@ -16,12 +16,15 @@ from clipsaver.discord import store as discord_store
 from clipsaver.errors import BadInput, NotThere
 from clipsaver.guilds.settings import resolve
 from clipsaver.postgres.pool import Connection, Pool, in_transaction
+from clipsaver.postgres.ranges import IdRange
 from clipsaver.scans import store
 from clipsaver.scans.model import Direction, Run, ScanRequest, ScanStatus, Started, look
 
 log = structlog.get_logger("clipsaver.scans")
 
 SHOW_EVERY = timedelta(seconds=4)
+MILLISECOND = timedelta(milliseconds=1)
+"""How exactly a message's id tells when it was sent."""
 MOST_MESSAGES = 10**9
 """The largest limit a person may give."""
 
@@ -173,8 +176,21 @@ class Scans:
         current = rules is not None and (
             Rules.of(resolve(self.defaults, rules.guild_settings, rules.settings)).hash == channel.rules_hash
         )
+        if await _last_word_is_ours(conn, channel):
+            channel = evolve(channel, last_activity_at=None)
         status = look(channel, run, current_rules=current, now=datetime.now(UTC))
         return evolve(status, rests_until=rests_until, token_refused=self.token_refused())
+
+
+async def _last_word_is_ours(conn: Connection, channel: Channel) -> bool:
+    """Tell whether all that came after what is read is a message about a scan: those are never scanned."""
+    if channel.last_activity_at is None or not channel.coverage:
+        return False
+    first = snowflakes.at(channel.last_activity_at)
+    if first < channel.coverage[-1].stop:
+        return False
+    within = IdRange(first, snowflakes.at(channel.last_activity_at + MILLISECOND))
+    return await store.is_progress_message(conn, channel.guild_id, channel.channel_id, within)
 
 
 async def _rests_until(conn: Connection) -> datetime | None:
