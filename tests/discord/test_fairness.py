@@ -10,7 +10,7 @@ import pytest
 from clipsaver.discord.access import Access
 from clipsaver.discord.budget import AHEAD, Priority
 from clipsaver.discord.rest import Rest, Route
-from tests.discord.virtual import LATENCY, MadeUpDiscord, Shared, now, run
+from tests.discord.virtual import DATABASE, LATENCY, MadeUpDiscord, Shared, now, run
 
 BOT, GUILD = 9, 1
 PAGES = "GET /channels/{channel_id}/messages"
@@ -47,13 +47,15 @@ async def scan(rest: Rest, access: Access, channel_id: int, pages: int) -> float
 
 
 @asynccontextmanager
-async def scanning(discord: MadeUpDiscord, large: Sequence[range]) -> AsyncIterator[list[tuple[Rest, Access]]]:
-    """Have processes scan channels of a million messages, each its own."""
+async def scanning(
+    discord: MadeUpDiscord, large: Sequence[range], distances: Sequence[float] = ()
+) -> AsyncIterator[list[tuple[Rest, Access]]]:
+    """Have processes scan channels of a million messages, each its own, and so far from the database."""
     shared, made = Shared(), []
     async with AsyncExitStack() as stack:
         tasks = []
-        for channels in large:
-            rest = await stack.enter_async_context(discord.client(shared))
+        for channels, distance in zip(large, distances or [DATABASE] * len(large), strict=True):
+            rest = await stack.enter_async_context(discord.client(shared, distance))
             access = Access(rest=rest, bot_id=BOT, clock=now)
             made.append((rest, access))
 
@@ -154,6 +156,22 @@ def test_the_ceiling_is_shared_evenly(processes: Sequence[range]) -> None:
         assert discord.refused == 0
 
     run(main())
+
+
+@pytest.mark.parametrize("distances", [(0.0002, 0.001, 0.003), (0.001, 0.008, 0.001), (0.03, 0.03, 0.03)])
+def test_a_process_far_from_the_database_gets_its_share(distances: Sequence[float]) -> None:
+    """Whoever is nearest to the budget doesn't take all of it, and none of it is lost on the way."""
+
+    async def main() -> list[int]:
+        discord = MadeUpDiscord(body)
+        places = [range(100, 200), range(200, 300), range(300, 400)]
+        async with scanning(discord, places, distances) as made:
+            await asyncio.sleep(60)
+            return [sum(rest.stats.requests.values()) for rest, _ in made]
+
+    requests = run(main())
+    assert sum(requests) >= 0.98 * 60 * RATE
+    assert min(requests) >= 0.25 * sum(requests)
 
 
 @pytest.mark.parametrize("processes", PROCESSES.values(), ids=PROCESSES)

@@ -5,6 +5,7 @@ the real machine is, and every run is like the one before.
 """
 
 import asyncio
+import random
 import selectors
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -12,7 +13,7 @@ from typing import Any, Self, TypeVar
 
 from attrs import define, field
 
-from clipsaver.discord.budget import AHEAD, Budget, Priority, Turn
+from clipsaver.discord.budget import AHEAD, SHORTEST, Budget, Priority, Turn
 from clipsaver.discord.rest import Rest
 from clipsaver.discord.routes import Route
 from clipsaver.discord.transport import Reply
@@ -52,7 +53,8 @@ class _Loop(asyncio.SelectorEventLoop):
 
 
 def run(main: Awaitable[T]) -> T:
-    """Run something to its end in made-up time."""
+    """Run something to its end in made-up time; what is left to chance comes out the same each time."""
+    random.seed(1)
 
     async def wait() -> T:
         return await main
@@ -73,28 +75,34 @@ class Shared:
     tat: float = 0.0
     rate: float = 48.0
 
+    def take(self, ahead: float) -> Turn:
+        """Do as the statement does."""
+        if self.tat > now() + ahead:
+            return Turn(granted=False, seconds=max(SHORTEST, self.tat - now() - ahead))
+        due = max(self.tat, now())
+        self.tat = due + 1 / self.rate
+        return Turn(granted=True, seconds=due - now())
+
 
 class MadeUpBudget(Budget):
     """One process's way to a budget that is only a number."""
 
     shared: Shared
+    distance: float
 
     @classmethod
-    def of(cls, shared: Shared) -> "MadeUpBudget":
-        """Take from this one."""
+    def of(cls, shared: Shared, distance: float) -> "MadeUpBudget":
+        """Take from this one, which answers after so long."""
         made = cls(pool=None, requests_per_second=shared.rate)  # type: ignore[arg-type]
-        made.shared = shared
+        made.shared, made.distance = shared, distance
         return made
 
     async def take(self, priority: Priority) -> Turn:
-        """Do as the statement does, in the time that a database takes."""
-        await asyncio.sleep(DATABASE)
-        ahead = AHEAD[priority].total_seconds()
-        if self.shared.tat > now() + ahead:
-            return Turn(granted=False, seconds=self.shared.tat - now() - ahead)
-        due = max(self.shared.tat, now())
-        self.shared.tat = due + 1 / self.shared.rate
-        return Turn(granted=True, seconds=due - now())
+        """Do as the statement does, on the way there and back."""
+        await asyncio.sleep(self.distance / 2)
+        turn = self.shared.take(AHEAD[priority].total_seconds())
+        await asyncio.sleep(self.distance / 2)
+        return turn
 
     async def close(self) -> None:
         """Nothing is held."""
@@ -151,9 +159,9 @@ class MadeUpDiscord:
         body = self.bodies(route) if status == 200 else {}
         return Reply(status=status, headers=headers, body=body, readable=True, seconds=LATENCY)
 
-    def client(self, shared: Shared) -> Rest:
-        """A process that talks to it."""
-        rest = Rest(token="t", url="", budget=MadeUpBudget.of(shared), clock=now)
+    def client(self, shared: Shared, distance: float = DATABASE) -> Rest:
+        """A process that talks to it, so many seconds from the database."""
+        rest = Rest(token="t", url="", budget=MadeUpBudget.of(shared, distance), clock=now)
         rest.breaker.clock = now
         rest._transport = self  # type: ignore[assignment]
         return rest

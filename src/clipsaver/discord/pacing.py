@@ -7,6 +7,7 @@ the budget, and looks again: a person who came meanwhile goes first, and no budg
 import asyncio
 import contextlib
 import math
+import random
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,9 @@ DATABASE_PATIENCE: Final = {Priority.PEOPLE: 10.0, Priority.SCAN: 60.0}
 """Seconds that someone waits for a budget that can't be reached."""
 WORTH_TELLING: Final = 1.0
 """Seconds of waiting after a refusal from which on people are told."""
+SPREAD: Final = {Priority.PEOPLE: 0.0, Priority.SCAN: 0.01}
+"""Seconds by which the budget is asked again later, at random: otherwise the same process would take every turn. Less
+than scans may book ahead, so that no turn is lost by it."""
 OUTAGE_PAUSE: Final = 0.5
 """Seconds between two tries to reach the budget."""
 LONGEST_SLEEP: Final = 60.0
@@ -193,6 +197,7 @@ class Pacer:
 
     async def _ask(self, budget: Budget, priority: Priority) -> None:
         """Take one from the budget and give it to whoever is first then."""
+        asked = self.clock()
         try:
             turn = await budget.take(priority)
         except BudgetUnreachable as error:
@@ -204,7 +209,9 @@ class Pacer:
         if turn.held:
             self.blocked_until = max(self.blocked_until, self.clock() + turn.held)
         if not turn.granted:
-            self._ask_at[priority] = self.clock() + turn.seconds
+            # From when it was asked: whoever is far from the database asks earlier by that, and comes no later.
+            spread = random.uniform(0.0, SPREAD[priority])  # noqa: S311 - no secret
+            self._ask_at[priority] = max(self.clock(), asked + turn.seconds) + spread
             return
         best, _ = self._choose(self.clock())
         if best is not None:
