@@ -132,7 +132,7 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure whole scans beside what other libraries only fetch with; `-- --short` takes less than two minutes."""
+    """Measure speed, limits, answers, 500 servers and fairness; `-- --short` takes two to three minutes."""
     _install(session, "run", "bench")
     session.run("python", "-m", "bench", f"--json={_cache(session, 'bench') / 'bench.json'}", *session.posargs)
 

@@ -58,6 +58,7 @@ class Held:
             more = [world.new_id() for _ in range(self.roles)]
             guild.roles.update({one: Role(id=one, name=f"role {one % 1000}", position=4) for one in more})
             for channel in world.channels_of(guild.id) if more else ():
+                channel.topic = "Clips of last week's games only; everything else belongs into the other channels."
                 allowed = [Overwrite(id=one, type=0, allow=1 << 11) for one in more[: self.overwrites]]
                 channel.overwrites.update({one.id: one for one in allowed})
         return world
