@@ -68,11 +68,11 @@ class House:
         return next(one for one in there if one.name == name)
 
     @asynccontextmanager
-    async def open(self, **environ: str) -> AsyncIterator[str]:
+    async def open(self, *, role: Role = Role.RUN, **environ: str) -> AsyncIterator[str]:
         """Run the program until the block ends: its address, once it is ready."""
         config = load(None, self.settings | environ, self.folder)
         stop, running = asyncio.Event(), asyncio.Event()
-        program = asyncio.create_task(_program(config, Role.RUN, stop=stop, running=running))
+        program = asyncio.create_task(_program(config, role, stop=stop, running=running))
         url = f"http://127.0.0.1:{config.web.port}"
         try:
             async with asyncio.timeout(READY), aiohttp.ClientSession() as session:

@@ -285,7 +285,7 @@ class TestInTransaction:
         async def work(conn: Connection) -> None:
             conn.terminate()
 
-        with pytest.raises(asyncpg.InterfaceError, match="closed"):
+        with pytest.raises(asyncpg.InterfaceError, match=r"closed|released"):
             await in_transaction(pool, work)
 
     async def test_wrong_use_is_an_error(self, pool: Pool) -> None:

@@ -40,7 +40,16 @@ PATIENCE: Final = 10.0
 ATTEMPTS: Final = 8
 """How often a transaction is tried before its error is the caller's."""
 
-_GONE = (ConnectionError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError)
+BEGIN: Final = "begin; set local idle_in_transaction_session_timeout = '5s'"
+"""A process that stands still in the middle of a transaction doesn't keep others from its rows for longer than that."""
+
+_GONE = (
+    ConnectionError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+)
 _AWAY = (*_GONE, FileNotFoundError, asyncpg.CannotConnectNowError)
 _LOST = (*_GONE, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What a statement fails with when the server goes away; the last two also when asyncpg is used wrongly."""
@@ -108,19 +117,18 @@ async def in_transaction(pool: Pool, work: Callable[[Connection], Awaitable[T]])
 
 async def _once(conn: Connection, work: Callable[[Connection], Awaitable[T]], sent: asyncio.Event) -> T:
     """One attempt at a transaction; ``sent`` is set when the commit is on its way."""
-    transaction = conn.transaction()
-    await transaction.start()
     try:
+        await conn.execute(BEGIN)
         result = await work(conn)
     except BaseException:
         try:
-            await transaction.rollback()
+            await conn.execute("rollback")
         except _LOST:  # what went wrong first is what the caller hears of
             with contextlib.suppress(asyncpg.InterfaceError):
                 conn.terminate()
         raise
     sent.set()
-    await transaction.commit()
+    await conn.execute("commit")
     return result
 
 

@@ -1,0 +1,106 @@
+"""A worker that stands still past its lease: another takes over, and what wakes later writes nothing."""
+
+import os
+import signal
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+
+import pytest
+from structlog.testing import capture_logs
+
+from clipsaver.app.run import Role
+from clipsaver.postgres.pool import Pool
+from tests.app.programs import program, until
+from tests.faults.launched import Order
+from tests.faults.processes import state_of
+from tests.flows.conftest import Build
+from tests.flows.exactness import There, check_now, check_whole
+from tests.flows.survival import GOES_ON, PLAN, check_end, scanned, until_all_read
+
+LEASE = 2.5
+POINTS = {
+    "after a page arrived": "worker.lease_lost",
+    "before a commit": "worker.lease_lost",
+}
+"""Where it stands still, and what it says when it wakes."""
+SLEEPER, OTHER = "sleeper", "other"
+"""The workers' names, for PostgreSQL too."""
+WRITTEN = "select count(*) from written where by = $1"
+AUDITED = ("clips", "messages", "users", "bot_channels", "bot_channel_scan_runs", "odd_payloads", "audit")
+AUDIT = """
+create table written (by text not null default session_user, what text not null);
+create function note() returns trigger language plpgsql as $$
+begin
+    insert into written (what) values (tg_table_name);
+    return null;
+end
+$$;
+"""
+TRIGGER = "create trigger note after insert or update or delete on {} for each row execute function note()"
+ROLE = """
+do $$
+begin
+    create role {} superuser login;
+exception when duplicate_object then null;
+end
+$$;
+"""
+
+
+async def audit(pool: Pool) -> None:
+    """Have every row that is written noted, with who wrote it."""
+    await pool.execute(AUDIT)
+    for table in AUDITED:
+        await pool.execute(TRIGGER.format(table))
+    for name in (SLEEPER, OTHER):
+        await pool.execute(ROLE.format(name))
+
+
+def worker(name: str, settings: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a worker that PostgreSQL knows by its name."""
+    return {
+        **settings,
+        "CLIPSAVER_DATABASE_URL": settings["CLIPSAVER_DATABASE_URL"].replace("//postgres@", f"//{name}@"),
+        "CLIPSAVER_WEB_PORT": "0",
+        "CLIPSAVER_SCANS_LEASE_SECONDS": str(LEASE),
+    }
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_a_worker_that_stands_still(build: Build, point: str) -> None:
+    """Wherever it stands still, in the middle of a transaction too, all goes on without it, and later with it again."""
+    house = await build(4, latency=0.05, record=False, **PLAN)
+    channels = scanned(house)
+    theirs = {one.id: There.of(house.world, one.id) for one in channels}
+    await audit(house.pool)
+    asleep = Order(point=point, passes=3, signal=signal.SIGSTOP)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(capture_logs())
+        await stack.enter_async_context(house.open(role=Role.BOT))
+        environ = worker(SLEEPER, house.settings)
+        sleeper = await stack.enter_async_context(program("worker", environ, house.folder, launcher=asleep.command()))
+        await sleeper.ready()
+        for channel in channels:
+            assert "has begun" in (await house.ask("/scan start", channel=channel)).text
+        await until(lambda: state_of(sleeper.process.pid) == "T")
+        other = await stack.enter_async_context(program("worker", worker(OTHER, house.settings), house.folder))
+        took = await until_all_read(house.pool)
+        assert not await check_now(house.pool, theirs), "the scan was over too soon"
+        before = await house.pool.fetchval(WRITTEN, SLEEPER)
+        os.kill(sleeper.process.pid, signal.SIGCONT)
+        await sleeper.hear(POINTS[point])
+        await until_all_read(house.pool)
+        assert not await check_now(house.pool, theirs), "the scan was over too soon"
+        assert await house.pool.fetchval(WRITTEN, SLEEPER) == before
+        await check_end(house)
+        assert await house.pool.fetchval(WRITTEN, SLEEPER) == before
+        # The one who slept is as good as new.
+        assert await other.stop() == 0
+        await house.ask("/scan start", channel=channels[0], rescan="update")
+        await house.ended(channels[0])
+        await check_whole(house.pool, house.world, channels)
+        assert await house.pool.fetchval(WRITTEN, SLEEPER) > before
+        assert await sleeper.stop() == 0
+    print(f"stood still {point}: another went on after {took:.2f} s")  # noqa: T201 - a figure
+    assert took < GOES_ON
+    assert sleeper.critical == other.critical == []
