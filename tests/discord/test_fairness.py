@@ -10,7 +10,7 @@ import pytest
 from clipsaver.discord.access import Access
 from clipsaver.discord.budget import AHEAD, Priority
 from clipsaver.discord.rest import Rest, Route
-from tests.discord.virtual import DATABASE, LATENCY, MadeUpDiscord, Shared, now, run
+from tests.discord.virtual import DATABASE, EVERYWHERE, LATENCY, MadeUpDiscord, Shared, now, run
 
 BOT, GUILD = 9, 1
 PAGES = "GET /channels/{channel_id}/messages"
@@ -74,10 +74,8 @@ async def scanning(
                 await task
 
 
-PROCESSES = {
-    "one process": [range(100, 150)],
-    "three processes": [range(100, 117), range(117, 134), range(134, 150)],
-}
+THREE = [range(100, 117), range(117, 134), range(134, 150)]
+PROCESSES = {"one process": [range(100, 150)], "three processes": THREE}
 
 
 @pytest.mark.parametrize("processes", PROCESSES.values(), ids=PROCESSES)
@@ -99,6 +97,30 @@ def test_fifty_begin_together(processes: Sequence[range]) -> None:
         assert discord.refused == 0
 
     run(main())
+
+
+@pytest.mark.parametrize("style", ["fixed", "sliding, oldest told", "sliding, newest told"])
+@pytest.mark.parametrize(
+    ("processes", "share"),
+    [([range(100, 101)], 0.98), ([range(100, 104), range(104, 107), range(107, 110)], 0.98), (THREE, 0.95)],
+    ids=["1 channel", "10 channels, 3 processes", "50 channels, 3 processes"],
+)
+def test_the_ceiling_is_reached(style: str, processes: Sequence[range], share: float) -> None:
+    """One page a second in each channel and fifty everywhere, or nearly that, and nothing is ever refused."""
+
+    async def main() -> float:
+        discord = MadeUpDiscord(body, style=style)
+        async with scanning(discord, processes):
+            await asyncio.sleep(25)
+            begin = now()
+            await asyncio.sleep(45)
+        assert discord.refused == 0
+        # The pages come in bursts of one window: each stretch of 40 seconds that begins within one counts the same.
+        stretches = [[*discord.between(begin + n / 10, begin + n / 10 + 40)] for n in range(50)]
+        return sum(asked.route == PAGES for stretch in stretches for asked in stretch) / len(stretches) / 40
+
+    channels = sum(map(len, processes))
+    assert run(main()) >= share * min(channels, EVERYWHERE)
 
 
 def test_a_small_scan_beside_a_large_one() -> None:

@@ -17,7 +17,7 @@ from clipsaver.discord.budget import AHEAD, SHORTEST, Budget, Priority, Turn
 from clipsaver.discord.rest import Rest
 from clipsaver.discord.routes import Route
 from clipsaver.discord.transport import Reply
-from tests.discord.buckets import Fixed, Limiter, Sliding
+from tests.discord.buckets import STYLES, Limiter, Sliding
 
 LATENCY = 0.08
 DATABASE = 0.001
@@ -124,13 +124,15 @@ class MadeUpDiscord:
     bodies: Callable[[Route], Any]
     limit: int = 5
     window: float = 5.0
+    style: str = "fixed"
+    """Of the channels' windows."""
     asked: list[Asked] = field(factory=list)
     refused: int = 0
     _limiters: dict[str, Limiter] = field(init=False)
     _everywhere: Sliding = field(factory=lambda: Sliding(EVERYWHERE, 1.0))
 
     def __attrs_post_init__(self) -> None:
-        self._limiters = defaultdict(lambda: Fixed(self.limit, self.window))
+        self._limiters = defaultdict(lambda: STYLES[self.style](self.limit, self.window))
 
     async def __aenter__(self) -> Self:
         return self
