@@ -11,11 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import structlog
 
-from clipsaver.clips.finding import read_page
+from clipsaver.clips.finding import find_in, sift
+from clipsaver.clips.model import Portion
 from clipsaver.clips.rules import Rules
 from clipsaver.clips.service import Clips
+from clipsaver.discord.raw import RawMessage, read_messages
 from clipsaver.guilds.settings import Settings
 from clipsaver.postgres.embedded import Embedded
 from clipsaver.postgres.pool import Connection, Pool, in_transaction, open_pool
@@ -73,31 +76,25 @@ def report(what: str, begun: float, cpu: float, count: int) -> None:
 
 def look(videos: int) -> None:
     """Look through pages."""
-    made = list(pages(10**9, videos))
+    made = [orjson.dumps(page) for page in pages(10**9, videos)]
     begun, cpu = time.perf_counter(), time.process_time()
     for page in made:
-        read_page(page, RULES, 1)
+        find_in(sift(read_messages(page), 1), RULES)
     report(f"look through a page, {videos} with a video", begun, cpu, PAGES)
 
 
 async def keep(pool: Pool, what: str, videos: int, first: int) -> None:
     """Keep pages, each in a transaction of its own."""
     clips = Clips(pool=pool)
-    batches = [read_page(page, RULES, 1) for page in pages(first, videos)]
+    batches = [find_in(sift(map(RawMessage.of, page), 1), RULES) for page in pages(first, videos)]
     begun, cpu = time.perf_counter(), time.process_time()
     for at, batch in enumerate(batches):
         covers = (IdRange(first + at * PAGE, first + (at + 1) * PAGE),)
 
-        async def work(conn: Connection, batch: Any = batch, covers: Any = covers) -> None:
-            await clips.keep(
-                conn,
-                batch,
-                guild_id=GUILD,
-                channel_id=CHANNEL,
-                covers=covers,
-                rules_hash=RULES.hash,
-                seen_hash=None,
-            )
+        portion = Portion(guild_id=GUILD, channel_id=CHANNEL, batch=batch, covers=covers, rules_hash=RULES.hash)
+
+        async def work(conn: Connection, portion: Portion = portion) -> None:
+            await clips.keep(conn, [portion])
 
         await in_transaction(pool, work)
     report(f"{what}, {videos} with a video", begun, cpu, PAGES)

@@ -1,8 +1,12 @@
 """Raw messages as Discord sends them, for the tests of clips."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from clipsaver.clips.finding import find_in, sift
+from clipsaver.clips.model import Batch
 from clipsaver.clips.rules import Rules
+from clipsaver.discord.raw import RawMessage
 from clipsaver.guilds.settings import Settings
 
 CHANNEL = 500
@@ -13,6 +17,11 @@ OWN = 999
 def rules(**changed: Any) -> Rules:
     """The default rules, but for some settings."""
     return Rules.of(Settings(**changed))
+
+
+def read_page(payloads: Iterable[Mapping[str, Any]], under: Rules, own_user_id: int | None = None) -> Batch:
+    """Look through some raw messages."""
+    return find_in(sift(map(RawMessage.of, payloads), OWN, own_user_id), under)
 
 
 def attachment(attachment_id: int = 7000, filename: str = "clip.mp4", **fields: Any) -> dict[str, Any]:

@@ -13,13 +13,12 @@ from hypothesis import strategies as st
 
 from clipsaver.channels.coverage.store import get_coverage
 from clipsaver.clips import service
-from clipsaver.clips.finding import read_page
-from clipsaver.clips.model import Batch, StaleRules
+from clipsaver.clips.model import Batch, Portion, StaleRules
 from clipsaver.clips.rules import Rules
 from clipsaver.clips.service import Clips, Kept
 from clipsaver.postgres.pool import Connection, Pool, in_transaction
 from clipsaver.postgres.ranges import IdRange
-from tests.clips.build import CHANNEL, OWN, attachment, message, rules
+from tests.clips.build import CHANNEL, attachment, message, read_page, rules
 
 GUILD = 400
 
@@ -32,7 +31,7 @@ async def add_channel(conn: Connection) -> None:
 
 def page(*payloads: dict[str, Any], under: Rules | None = None) -> Batch:
     """Look through some raw messages."""
-    return read_page(payloads, under or rules(), OWN)
+    return read_page(payloads, under or rules())
 
 
 async def keep(
@@ -44,15 +43,15 @@ async def keep(
     seen_hash: str | None = None,
 ) -> Kept:
     """Keep a batch in the channel."""
-    return await Clips(pool=NOT_NEEDED).keep(
-        conn,
-        batch,
+    portion = Portion(
         guild_id=GUILD,
         channel_id=CHANNEL,
-        covers=covers,
+        batch=batch,
+        covers=tuple(covers),
         rules_hash=rules_hash,
         seen_hash=seen_hash,
     )
+    return await Clips(pool=NOT_NEEDED).keep(conn, [portion])
 
 
 NOT_NEEDED: Any = None
@@ -215,9 +214,7 @@ async def test_a_message_without_an_author(pool: Pool) -> None:
 
 async def test_odd_payloads_are_kept_for_a_week(pool: Pool) -> None:
     """Redacted, once each, and gone when nobody looked."""
-    batch = page(
-        message(3, {"id": "x"}, content="words"), message(2, {"id": "x"}), message(2, {"id": "y"}), {"id": "?"}
-    )
+    batch = page(message(3, {"id": "x"}, content="words"), message(2, {"id": "x"}), message(2, {"id": "y"}))
     clips = Clips(pool=pool)
     async with pool.acquire() as conn:
         await add_channel(conn)
@@ -253,7 +250,7 @@ async def test_stale_rules_undo_the_page(pool: Pool) -> None:
                 await keep(
                     conn, page(message(6, attachment(7))), covers=(IdRange(0, 10),), rules_hash="old", seen_hash="old"
                 )
-        assert (caught.value.permanent, caught.value.channel_id) == (False, CHANNEL)
+        assert (caught.value.permanent, [*caught.value.channels]) == (False, [CHANNEL])
         assert await conn.fetchval("select count(*) from clips") == 0
         again = await keep(
             conn, page(message(6, attachment(7))), covers=(IdRange(0, 10),), rules_hash="newer", seen_hash="newer"

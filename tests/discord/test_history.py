@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from clipsaver.discord.history import History, Page, proves
+from clipsaver.discord.raw import RawMessage
 from clipsaver.discord.rest import Rest, Unavailable
 from clipsaver.postgres.ranges import IdRange
 from tests.discord.servers import Handler, Pages, Server, one_by_one, say, serve
@@ -30,7 +31,7 @@ async def reader(handler: Handler) -> AsyncIterator[tuple[History, Server]]:
 def page(numbers: list[int], **more: Any) -> Page:
     """A page with these ids."""
     given: dict[str, Any] = {"limit": 100, "date": NOON}
-    return Page(messages=tuple({"id": str(n)} for n in numbers), ids=tuple(numbers), **(given | more))
+    return Page(messages=tuple(RawMessage(id=n) for n in numbers), ids=tuple(numbers), **(given | more))
 
 
 async def test_messages_come_oldest_first() -> None:
@@ -39,7 +40,7 @@ async def test_messages_come_oldest_first() -> None:
         back = await history.page(2, before=200)
         forth = await history.page(2, after=200, limit=50)
     assert back.ids == tuple(range(100, 200))
-    assert [message["id"] for message in back.messages] == [str(n) for n in range(100, 200)]
+    assert [message.payload["id"] for message in back.messages] == [str(n) for n in range(100, 200)]
     assert forth.ids == tuple(range(201, 251))
     assert [asked.query for asked in server.asked] == [
         {"before": "200", "limit": "100"},

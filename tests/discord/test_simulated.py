@@ -11,7 +11,7 @@ from clipsaver.discord.history import History, Page, proves
 from clipsaver.discord.messages import Messages
 from clipsaver.discord.permissions import Permission
 from clipsaver.discord.rest import Rest
-from clipsaver.discord.snapshots import can_hold_clip, structure_message
+from clipsaver.discord.snapshots import structure_message
 from clipsaver.simulator.faults import Kind
 from clipsaver.simulator.limits import Limits, Window
 from clipsaver.simulator.server import Simulator
@@ -55,7 +55,7 @@ async def test_a_whole_channel(simulate: StartSimulator) -> None:
     assert ids == sorted(set(ids))
     assert len(ids) == len(simulator.world.histories[channel_id])
     truth = simulator.world.truth(channel_id, nsfw_too=True)
-    candidates = {int(raw["id"]): raw for page in read for raw in page.messages if can_hold_clip(raw)}
+    candidates = {raw.id: raw.payload for page in read for raw in page.messages if raw.has_media}
     assert set(truth) <= set(candidates)
     for number in truth:
         assert structure_message(candidates[number]).id == number
@@ -82,7 +82,7 @@ async def test_its_faults_pass(simulate: StartSimulator, kind: Kind) -> None:
     assert sum(page.count for page in read) == len(simulator.world.histories[channel_id])
     for page in read:
         for raw in page.messages:
-            structure_message(raw)
+            structure_message(raw.payload)
 
 
 async def test_who_the_bot_is_and_what_it_may(simulate: StartSimulator) -> None:
@@ -111,6 +111,6 @@ async def test_its_messages(simulate: StartSimulator) -> None:
         number = await messages.send(channel_id, {"content": "one"})
         await messages.edit(channel_id, number, {"content": "two"})
         page = await History(rest=rest).page(channel_id, after=number - 1)
-        assert [raw["content"] for raw in page.messages] == ["two"]
+        assert [raw.payload["content"] for raw in page.messages] == ["two"]
         await messages.delete(channel_id, number)
         assert (await History(rest=rest).page(channel_id, after=number - 1)).ids == ()

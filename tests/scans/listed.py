@@ -13,6 +13,7 @@ from clipsaver.discord import snowflakes
 from clipsaver.discord.access import ChannelAccess
 from clipsaver.discord.history import Page
 from clipsaver.discord.permissions import Permission
+from clipsaver.discord.raw import RawMessage
 from clipsaver.discord.snapshots import ChannelSnapshot
 from clipsaver.postgres.pool import Pool
 from clipsaver.scans.model import Run, ScanRequest
@@ -131,7 +132,7 @@ def page_of(
 ) -> Page:
     """A page as the history reader hands it on."""
     return Page(
-        messages=tuple(messages),
+        messages=tuple(map(RawMessage.of, messages)),
         ids=tuple(int(m["id"]) for m in messages),
         before=before,
         after=after,

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-import asyncpg
 import pytest
 
 from clipsaver.channels import store as channels
@@ -86,31 +85,31 @@ NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
 SECONDS: Final = timedelta(seconds=15)
 AGES: Final = timedelta(days=3000)
 HASH: Final = "0" * 64
-RANGES: Final = [asyncpg.Range(1, 101)]
 HUNDRED: Final = list(range(1, 101))
 TEXTS: Final = ["x"] * 100
-NONES: Final = [None] * 100
 TRUES: Final = [True] * 100
-CLIP_IDS: Final = [f"{n}-{n}" for n in HUNDRED]
 
 HOT: Final[dict[str, tuple[str, tuple[Any, ...]]]] = {
     # a page that is kept
     "claim": (scans.CLAIM, (RUN, SECONDS)),
     "renew": (scans.RENEW, (RUN, RUN, SECONDS)),
-    "progress": (scans.UPDATE_SCAN_PROGRESS, (RUN, RUN, RANGES, 1, 1, 1, {}, SECONDS)),
+    "progress": (
+        scans.UPDATE_SCAN_PROGRESS,
+        ([RUN] * 50, [RUN] * 50, ["{}"] * 50, [1] * 50, [1] * 50, [1] * 50, [{}] * 50, SECONDS),
+    ),
     "waiting": (scans.SET_WAITING, (RUN, RUN, NOW)),
     "rules": (scans.RULES_OF_CHANNEL, (1,)),
     "authors": (people.UPSERT_USERS, (HUNDRED, TEXTS, TEXTS, TEXTS)),
-    "messages": (clips.UPSERT_MESSAGES, (1, 1, HUNDRED, HUNDRED, TEXTS, [NOW] * 100, [NOW] * 100)),
+    "messages": (clips.UPSERT_MESSAGES, ([{"message_id": n, "channel_id": 1, "guild_id": 1} for n in HUNDRED],)),
     "clips": (
         clips.UPSERT_CLIPS,
-        (
-            *(1, 1, CLIP_IDS, HUNDRED, HUNDRED, TEXTS, TEXTS, TEXTS, TEXTS, HUNDRED, TEXTS, [NOW] * 100),
-            *(HUNDRED, HUNDRED, [1.0] * 100, TRUES, TRUES, TRUES, TEXTS, [NOW] * 100, ["{}"] * 100),
-        ),
+        ([{"clip_id": f"{n}-{n}", "message_id": n, "channel_id": 1, "guild_id": 1} for n in HUNDRED],),
     ),
-    "odd payloads": (clips.UPSERT_ODD_PAYLOADS, (1, HUNDRED, TEXTS, [{}] * 100)),
-    "coverage": (coverage.EXTEND, (1, RANGES, HUNDRED, HASH, None)),
+    "odd payloads": (clips.UPSERT_ODD_PAYLOADS, ([{"message_id": n, "channel_id": 1} for n in HUNDRED],)),
+    "coverage": (
+        coverage.EXTEND,
+        ([{"channel_id": n, "covers": "{[1,101)}", "rules_hash": HASH, "message_ids": HUNDRED} for n in range(1, 51)],),
+    ),
     "coverage read": (coverage.READ, (1,)),
     "scanned": (scans.MARK_CHANNEL_SCANNED, (1, 1, 1)),
     # what people ask, and the loops that look for work

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from clipsaver.clips.model import Batch, Found, FoundClip, Odd
+from clipsaver.clips.model import Batch, Found, FoundClip, Odd, Sifted
 from clipsaver.clips.rules import Rules
 from clipsaver.clips.videos import videos_in
-from clipsaver.discord.snapshots import MessageSnapshot, OddPayload, can_hold_clip, redact, structure_message
-from clipsaver.discord.structuring import Mismatch, whole
+from clipsaver.discord.raw import RawMessage
+from clipsaver.discord.snapshots import MessageSnapshot, OddPayload, redact, structure_message
 
 
 def find_clips(message: MessageSnapshot, rules: Rules) -> Found:
@@ -43,61 +43,49 @@ def _unwanted(message: MessageSnapshot, rules: Rules) -> str | None:
     return rules.wants("\n".join((message.content, *(forward.content for forward in message.forwarded))))
 
 
-def read_page(
-    payloads: Iterable[Mapping[str, Any]],
-    rules: Rules,
-    own_application_id: int,
-    own_user_id: int | None = None,
-) -> Batch:
-    """Find the clips of a page; only messages that can hold one are structured, and an odd one stays alone.
+def sift(messages: Iterable[RawMessage], own_application_id: int, own_user_id: int | None = None) -> Sifted:
+    """Keep of a page what rules can make a difference to; our own application's messages are passed over.
 
-    Our own application's messages are passed over. Its user has the same id but for the oldest applications.
+    Its user has the same id but for the oldest applications.
     """
-    own = frozenset(map(str, (own_application_id, own_user_id or own_application_id)))
-    found: list[Found] = []
-    odd: list[Odd] = []
-    ids: list[int] = []
-    skipped: Counter[str] = Counter()
-    scanned = 0
-    for payload in payloads:
-        if _is_own(payload, own):
-            continue
-        scanned += 1
-        message_id = _id_of(payload)
-        if message_id is not None:
-            ids.append(message_id)
-        if message_id is not None and not can_hold_clip(payload):
-            continue
-        try:
-            one = find_clips(structure_message(payload), rules)
-        except OddPayload as problem:
-            odd.append(Odd(message_id=message_id, reason=problem.reason, payload=redact(payload)))
-            skipped["odd"] += 1
-            continue
-        skipped.update(one.skipped)
-        if one.clips:
-            found.append(one)
-    return Batch(
-        found=tuple(found),
-        odd=tuple(odd),
-        ids=tuple(ids),
-        scanned=scanned,
-        matched=len(found),
-        skipped=dict(skipped),
+    own = {own_application_id, own_user_id or own_application_id}
+    others = [
+        message
+        for message in messages
+        if message.application_id != own_application_id and (message.author is None or message.author.id not in own)
+    ]
+    return Sifted(
+        ids=tuple([message.id for message in others]),
+        messages=tuple([message.detach() for message in others if message.has_media]),
     )
 
 
-def _id_of(payload: Mapping[str, Any]) -> int | None:
-    """The message's id; None if it is none."""
-    try:
-        return whole(payload.get("id"))
-    except Mismatch:
-        return None
+def find_in(sifted: Sifted, rules: Rules) -> Batch:
+    """Find the clips of a page; only messages that can hold one are structured, and an odd one stays alone."""
+    found: list[Found] = []
+    odd: list[Odd] = []
+    skipped: Counter[str] = Counter()
+    for message in sifted.messages:
+        if not _may_hold_clip(message, rules):
+            continue
+        payload: Mapping[str, Any] = {"id": str(message.id)}
+        try:
+            payload = message.payload
+            one = find_clips(structure_message(payload), rules)
+        except OddPayload as problem:
+            odd.append(Odd(message_id=message.id, reason=problem.reason, payload=redact(payload)))
+            skipped["odd"] += 1
+            continue
+        if one.skipped:
+            skipped.update(one.skipped)
+        if one.clips:
+            found.append(one)
+    return Batch(found=tuple(found), odd=tuple(odd), ids=sifted.ids, matched=len(found), skipped=dict(skipped))
 
 
-def _is_own(payload: Mapping[str, Any], own: frozenset[str]) -> bool:
-    """Whether our own application wrote this message."""
-    if payload.get("application_id") is not None and str(payload["application_id"]) in own:
-        return True
-    author = payload.get("author")
-    return type(author) is dict and str(author.get("id")) in own
+def _may_hold_clip(message: RawMessage, rules: Rules) -> bool:
+    """Whether it is worth structuring: a file that is a video by what it calls itself, or media anywhere else."""
+    files = message.attachments or ()
+    return message.has_more_than_files or any(
+        file.filename is None or rules.allows(filename=file.filename, content_type=file.content_type) for file in files
+    )

@@ -7,16 +7,18 @@ from typing import Any
 
 from attrs import Factory, frozen
 
+from clipsaver.discord.raw import RawMessage
 from clipsaver.discord.snapshots import MessageSnapshot
 from clipsaver.errors import ClipsaverError
+from clipsaver.postgres.ranges import Ranges
 
 
 class StaleRules(ClipsaverError):
-    """The channel moved to other rules while a page was looked through: nothing of it may be kept as it is."""
+    """Channels moved to other rules while they were looked through: nothing of theirs may be kept as it is."""
 
-    def __init__(self, channel_id: int) -> None:
+    def __init__(self, *channels: int) -> None:
         super().__init__("The channel's settings changed while it was read.")
-        self.channel_id = channel_id
+        self.channels = frozenset(channels)
 
 
 @frozen(kw_only=True)
@@ -63,10 +65,20 @@ class Found:
 class Odd:
     """A message that could not be understood."""
 
-    message_id: int | None
+    message_id: int
     reason: str
     payload: Mapping[str, Any]
     """Redacted."""
+
+
+@frozen(kw_only=True)
+class Sifted:
+    """A page, or several, as far as it can matter under whatever rules."""
+
+    ids: tuple[int, ...] = ()
+    """Every message but our own application's."""
+    messages: tuple[RawMessage, ...] = ()
+    """Those of them with media."""
 
 
 @frozen(kw_only=True)
@@ -78,12 +90,15 @@ class Batch:
     odd: tuple[Odd, ...] = ()
     ids: tuple[int, ...] = ()
     """Every message that was looked through, clips or not; our own application's never are."""
-    scanned: int = 0
-    """How many those are, with any whose id could not be read."""
     matched: int = 0
     """Messages with clips."""
     skipped: Mapping[str, int] = Factory(dict)
     """How many videos were left out, by reason; ``odd`` counts messages that could not be understood."""
+
+    @property
+    def scanned(self) -> int:
+        """How many messages were looked through."""
+        return len(self.ids)
 
     @property
     def clips_found(self) -> int:
@@ -100,7 +115,21 @@ class Batch:
             found=tuple(found for batch in batches for found in batch.found),
             odd=tuple(odd for batch in batches for odd in batch.odd),
             ids=tuple(message_id for batch in batches for message_id in batch.ids),
-            scanned=sum(batch.scanned for batch in batches),
             matched=sum(batch.matched for batch in batches),
             skipped=dict(skipped),
         )
+
+
+@frozen(kw_only=True)
+class Portion:
+    """What is kept of one channel in one go."""
+
+    guild_id: int
+    channel_id: int
+    batch: Batch
+    covers: Ranges = ()
+    """The ids that were read; without any the channel's coverage and its rules are left alone."""
+    rules_hash: str
+    """Of the rules that the batch was looked through by."""
+    seen_hash: str | None = None
+    """The channel's ``rules_hash`` when those rules were settled."""

@@ -8,13 +8,11 @@ import structlog
 from attrs import frozen
 
 from clipsaver.channels.coverage import store as coverage
-from clipsaver.channels.coverage.model import MAX_PIECES
+from clipsaver.channels.coverage.model import MAX_PIECES, Reading
 from clipsaver.clips import store
-from clipsaver.clips.model import Batch, Found, Odd, StaleRules
-from clipsaver.discord.snapshots import UserSnapshot
+from clipsaver.clips.model import Portion, StaleRules
 from clipsaver.people.store import upsert_users
 from clipsaver.postgres.pool import Connection, Pool
-from clipsaver.postgres.ranges import IdRange
 
 log = structlog.get_logger("clipsaver.clips")
 
@@ -36,42 +34,16 @@ class Clips:
 
     pool: Pool
 
-    async def keep(
-        self,
-        conn: Connection,
-        batch: Batch,
-        *,
-        guild_id: int,
-        channel_id: int,
-        covers: Sequence[IdRange],
-        rules_hash: str,
-        seen_hash: str | None,
-    ) -> Kept:
-        """Write a batch inside the caller's transaction, last the ids it proves read.
+    async def keep(self, conn: Connection, portions: Sequence[Portion]) -> Kept:
+        """Write what was found inside the caller's transaction, last the ids that were read; each channel once.
 
-        ``seen_hash`` is the channel's ``rules_hash`` when the caller settled the rules it read by. With ``covers``
-        empty the channel's coverage and its rules are left alone. StaleRules: the channel moved to other rules since;
-        settle them again, look through the batch again, and keep that.
+        StaleRules: these channels moved to other rules since. Settle their rules again, look through their batches
+        again, and keep those.
         """
-        found = sorted({one.message.id: one for one in batch.found}.values(), key=lambda one: one.message.id)
-        clips = sorted((clip for one in found for clip in one.clips), key=lambda clip: clip.clip_id)
-        if found:
-            await upsert_users(conn, _authors(found))
-            await store.upsert_messages(conn, channel_id=channel_id, guild_id=guild_id, found=found)
-        clips_new = 0
-        if clips:
-            clips_new = await store.upsert_clips(conn, channel_id=channel_id, guild_id=guild_id, clips=clips)
-        await self._keep_odd(conn, batch.odd, channel_id)
-        messages_new = 0
-        if covers:
-            messages_new = await self._extend(
-                conn,
-                channel_id=channel_id,
-                covers=covers,
-                message_ids=batch.ids,
-                rules_hash=rules_hash,
-                seen_hash=seen_hash,
-            )
+        clips_new = await self._keep_found(conn, portions)
+        await self._keep_odd(conn, portions)
+        covering = [portion for portion in portions if portion.covers]
+        messages_new = await self._extend(conn, covering) if covering else 0
         return Kept(clips_new=clips_new, messages_new=messages_new)
 
     async def purge_odd_payloads(self, *, older_than: timedelta = ODD_PAYLOADS_KEPT) -> int:
@@ -79,42 +51,48 @@ class Clips:
         async with self.pool.acquire() as conn:
             return await store.delete_odd_payloads(conn, older_than=older_than)
 
-    async def _keep_odd(self, conn: Connection, odd: Sequence[Odd], channel_id: int) -> None:
-        """Log what could not be read, and keep it where it can be told apart."""
-        for one in odd:
-            log.warning("clips.odd_payload", channel_id=channel_id, message_id=one.message_id, reason=one.reason)
-        known = {one.message_id: one for one in odd if one.message_id is not None}
-        if known:
-            rows = [known[message_id] for message_id in sorted(known)]
-            await store.upsert_odd_payloads(conn, channel_id=channel_id, odd=rows)
+    async def _keep_found(self, conn: Connection, portions: Sequence[Portion]) -> int:
+        """Write authors, messages and clips, each once and by their ids; how many clips are new."""
+        found = {one.message.id: (one, portion) for portion in portions for one in portion.batch.found}
+        if not found:
+            return 0
+        messages = [found[message_id] for message_id in sorted(found)]
+        clips = {clip.clip_id: (clip, portion) for one, portion in messages for clip in one.clips}
+        authors = {one.message.author.id: one.message.author for one, _ in messages if one.message.author}
+        await upsert_users(conn, [*authors.values()])
+        await store.upsert_messages(conn, messages)
+        return await store.upsert_clips(conn, [clips[clip_id] for clip_id in sorted(clips)])
 
-    async def _extend(
-        self,
-        conn: Connection,
-        *,
-        channel_id: int,
-        covers: Sequence[IdRange],
-        message_ids: Sequence[int],
-        rules_hash: str,
-        seen_hash: str | None,
-    ) -> int:
-        """Add to the channel's coverage; how many messages nothing had covered before."""
+    async def _keep_odd(self, conn: Connection, portions: Sequence[Portion]) -> None:
+        """Log what could not be read, and keep it where it can be told apart."""
+        odd = {one.message_id: (one, portion) for portion in portions for one in portion.batch.odd}
+        for one, portion in odd.values():
+            log.warning(
+                "clips.odd_payload", channel_id=portion.channel_id, message_id=one.message_id, reason=one.reason
+            )
+        if odd:
+            await store.upsert_odd_payloads(conn, [odd[message_id] for message_id in sorted(odd)])
+
+    async def _extend(self, conn: Connection, portions: Sequence[Portion]) -> int:
+        """Add to the channels' coverage; how many messages nothing had covered before."""
         extended = await coverage.extend_coverage(
             conn,
-            channel_id=channel_id,
-            covers=covers,
-            message_ids=message_ids,
-            rules_hash=rules_hash,
-            seen_hash=seen_hash,
+            [
+                Reading(
+                    channel_id=portion.channel_id,
+                    covers=portion.covers,
+                    message_ids=portion.batch.ids,
+                    rules_hash=portion.rules_hash,
+                    seen_hash=portion.seen_hash,
+                )
+                for portion in portions
+            ],
         )
-        if extended is None:
-            raise StaleRules(channel_id)
-        if max(extended.pieces, extended.stale_pieces) > MAX_PIECES:
-            log.info("clips.coverage_trimmed", channel_id=channel_id, pieces=extended.pieces)
-            await coverage.trim_coverage(conn, channel_id=channel_id, pieces=MAX_PIECES)
-        return extended.messages_new
-
-
-def _authors(found: Sequence[Found]) -> list[UserSnapshot]:
-    """Who wrote the messages, each once."""
-    return list({one.message.author.id: one.message.author for one in found if one.message.author}.values())
+        stale = {portion.channel_id for portion in portions} - {one.channel_id for one in extended}
+        if stale:
+            raise StaleRules(*stale)
+        for one in extended:
+            if max(one.pieces, one.stale_pieces) > MAX_PIECES:
+                log.info("clips.coverage_trimmed", channel_id=one.channel_id, pieces=one.pieces)
+                await coverage.trim_coverage(conn, channel_id=one.channel_id, pieces=MAX_PIECES)
+        return sum(one.messages_new for one in extended)

@@ -4,14 +4,22 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from clipsaver.clips.model import Found, FoundClip, Odd
+from attrs import fields
+
+from clipsaver.clips.model import Found, FoundClip, Odd, Portion
 from clipsaver.postgres.pool import Connection
 
+COLUMNS: Final = tuple(column.name for column in fields(FoundClip))
+"""What a clip's row has of its own."""
+
+# Rows go in as one JSON document: making and sending two hundred arrays takes several times as long.
 UPSERT_MESSAGES: Final = """
     insert into messages as kept (message_id, channel_id, guild_id, author_id, content, posted_at, edited_at)
-    select message_id, $1, $2, author_id, content, posted_at, edited_at
-      from unnest($3::bigint[], $4::bigint[], $5::text[], $6::timestamptz[], $7::timestamptz[])
-           as page (message_id, author_id, content, posted_at, edited_at)
+    select message_id, channel_id, guild_id, author_id, content, posted_at, edited_at
+      from json_to_recordset($1::json) as page (
+               message_id bigint, channel_id bigint, guild_id bigint, author_id bigint, content text,
+               posted_at timestamptz, edited_at timestamptz
+           )
     on conflict (message_id) do update
        set content = excluded.content,
            edited_at = excluded.edited_at
@@ -22,22 +30,20 @@ UPSERT_MESSAGES: Final = """
 # What became of a clip (state, reason, sha256) is no business of whoever reads its message again. A link is replaced
 # only by one that lives longer: pages are kept in any order.
 UPSERT_CLIPS: Final = """
+    with written as (
     insert into clips as kept (
         clip_id, message_id, attachment_id, channel_id, guild_id, filename, title, description, content_type, size,
         url, url_expires_at, width, height, duration_seconds, is_clip, is_spoiler, is_forward, game, clip_created_at,
         participants
     )
-    select clip_id, message_id, attachment_id, $1, $2, filename, title, description, content_type, size,
+    select clip_id, message_id, attachment_id, channel_id, guild_id, filename, title, description, content_type, size,
            url, url_expires_at, width, height, duration_seconds, is_clip, is_spoiler, is_forward, game, clip_created_at,
-           participants::bigint[]
-      from unnest(
-               $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::bigint[],
-               $11::text[], $12::timestamptz[], $13::integer[], $14::integer[], $15::float8[], $16::boolean[],
-               $17::boolean[], $18::boolean[], $19::text[], $20::timestamptz[], $21::text[]
-           ) as page (
-               clip_id, message_id, attachment_id, filename, title, description, content_type, size,
-               url, url_expires_at, width, height, duration_seconds, is_clip,
-               is_spoiler, is_forward, game, clip_created_at, participants
+           participants
+      from json_to_recordset($1::json) as page (
+               clip_id text, message_id bigint, attachment_id bigint, channel_id bigint, guild_id bigint, filename text,
+               title text, description text, content_type text, size bigint, url text, url_expires_at timestamptz,
+               width integer, height integer, duration_seconds float8, is_clip boolean, is_spoiler boolean,
+               is_forward boolean, game text, clip_created_at timestamptz, participants bigint[]
            )
     on conflict (clip_id) do update
        set filename = excluded.filename,
@@ -64,12 +70,14 @@ UPSERT_CLIPS: Final = """
             excluded.url_expires_at, excluded.width, excluded.height, excluded.duration_seconds, excluded.is_clip,
             excluded.is_spoiler, excluded.game, excluded.clip_created_at, excluded.participants)
  returning xmax = 0 as is_new
+    )
+    select count(*) filter (where is_new) from written
 """
 
 UPSERT_ODD_PAYLOADS: Final = """
     insert into odd_payloads (message_id, channel_id, reason, payload)
-    select message_id, $1, reason, payload
-      from unnest($2::bigint[], $3::text[], $4::jsonb[]) as page (message_id, reason, payload)
+    select message_id, channel_id, reason, payload
+      from json_to_recordset($1::json) as page (message_id bigint, channel_id bigint, reason text, payload jsonb)
     on conflict (message_id) do update
        set reason = excluded.reason, payload = excluded.payload, seen_at = now()
 """
@@ -88,65 +96,48 @@ async def get_clip_ids(conn: Connection, channels: Sequence[int]) -> list[str]:
     return [row["clip_id"] for row in await conn.fetch(CLIP_IDS, list(channels))]
 
 
-async def upsert_messages(conn: Connection, *, channel_id: int, guild_id: int, found: Sequence[Found]) -> None:
+async def upsert_messages(conn: Connection, found: Sequence[tuple[Found, Portion]]) -> None:
     """Write messages that hold clips, each once and sorted by id; their authors are there already."""
-    await conn.execute(
-        UPSERT_MESSAGES,
-        channel_id,
-        guild_id,
-        [one.message.id for one in found],
-        [None if one.message.author is None else one.message.author.id for one in found],
-        [one.content for one in found],
-        [one.message.timestamp for one in found],
-        [one.message.edited_timestamp for one in found],
-    )
+    rows = [
+        {
+            "message_id": one.message.id,
+            "channel_id": portion.channel_id,
+            "guild_id": portion.guild_id,
+            "author_id": None if one.message.author is None else one.message.author.id,
+            "content": one.content,
+            "posted_at": one.message.timestamp,
+            "edited_at": one.message.edited_timestamp,
+        }
+        for one, portion in found
+    ]
+    await conn.execute(UPSERT_MESSAGES, rows)
 
 
-async def upsert_clips(conn: Connection, *, channel_id: int, guild_id: int, clips: Sequence[FoundClip]) -> int:
+async def upsert_clips(conn: Connection, placed: Sequence[tuple[FoundClip, Portion]]) -> int:
     """Write clips, each once and sorted by id; how many of them are new."""
-    rows = await conn.fetch(
-        UPSERT_CLIPS,
-        channel_id,
-        guild_id,
-        [clip.clip_id for clip in clips],
-        [clip.message_id for clip in clips],
-        [clip.attachment_id for clip in clips],
-        [clip.filename for clip in clips],
-        [clip.title for clip in clips],
-        [clip.description for clip in clips],
-        [clip.content_type for clip in clips],
-        [clip.size for clip in clips],
-        [clip.url for clip in clips],
-        [clip.url_expires_at for clip in clips],
-        [clip.width for clip in clips],
-        [clip.height for clip in clips],
-        [clip.duration_seconds for clip in clips],
-        [clip.is_clip for clip in clips],
-        [clip.is_spoiler for clip in clips],
-        [clip.is_forward for clip in clips],
-        [clip.game for clip in clips],
-        [clip.clip_created_at for clip in clips],
-        [_array(clip.participants) for clip in clips],
-    )
-    return sum(row["is_new"] for row in rows)
+    rows = [
+        {name: getattr(clip, name) for name in COLUMNS}
+        | {"channel_id": portion.channel_id, "guild_id": portion.guild_id}
+        for clip, portion in placed
+    ]
+    new: int = await conn.fetchval(UPSERT_CLIPS, rows)
+    return new
 
 
-async def upsert_odd_payloads(conn: Connection, *, channel_id: int, odd: Sequence[Odd]) -> None:
+async def upsert_odd_payloads(conn: Connection, odd: Sequence[tuple[Odd, Portion]]) -> None:
     """Keep payloads that could not be structured, each message once and sorted by id, so that a person can look."""
-    await conn.execute(
-        UPSERT_ODD_PAYLOADS,
-        channel_id,
-        [one.message_id for one in odd],
-        [one.reason for one in odd],
-        [one.payload for one in odd],
-    )
+    rows = [
+        {
+            "message_id": one.message_id,
+            "channel_id": portion.channel_id,
+            "reason": one.reason,
+            "payload": one.payload,
+        }
+        for one, portion in odd
+    ]
+    await conn.execute(UPSERT_ODD_PAYLOADS, rows)
 
 
 async def delete_odd_payloads(conn: Connection, *, older_than: timedelta) -> int:
     """Delete what has been kept long enough; how many payloads that were."""
     return int((await conn.execute(DELETE_ODD_PAYLOADS, older_than)).rpartition(" ")[2])
-
-
-def _array(ids: Sequence[int]) -> str:
-    """As PostgreSQL writes an array: arrays of arrays must all be of one length, texts need not."""
-    return "{" + ",".join(map(str, ids)) + "}"

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from attrs import frozen
@@ -84,6 +85,7 @@ def _clock(headers: Mapping[str, str]) -> datetime | None:
         return None
 
 
+@lru_cache(maxsize=4)
 def _date(value: str | None) -> datetime | None:
     if value is None:
         return None

@@ -1,14 +1,13 @@
 """Reading a channel's messages page by page, and what a page proves."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from attrs import Factory, define, frozen
 
+from clipsaver.discord.raw import RawMessage, read_messages
 from clipsaver.discord.rest import OnWait, Priority, Rest, Route
-from clipsaver.discord.structuring import has_id, whole
 from clipsaver.postgres.ranges import IdRange
 
 log = structlog.get_logger("clipsaver.discord")
@@ -16,15 +15,13 @@ log = structlog.get_logger("clipsaver.discord")
 MOST: Final = 100
 """Discord: messages of one page."""
 
-Message = Mapping[str, Any]
-
 
 @frozen(kw_only=True)
 class Page:
     """One answer of Get Channel Messages, oldest first; exactly one of ``before`` and ``after`` was asked for."""
 
-    messages: tuple[Message, ...]
-    """The raw payloads, each id once, and only ids that were asked for."""
+    messages: tuple[RawMessage, ...]
+    """Each id once, and only ids that were asked for."""
     ids: tuple[int, ...]
     before: int | None = None
     after: int | None = None
@@ -91,25 +88,19 @@ class History:
         if (before is None) == (after is None):
             raise ValueError("A page is read either before or after an id.")
         limit = max(1, min(limit, MOST))
-        bound: dict[str, Any] = {"before": before} if before is not None else {"after": after}
+        bound = {"before": before} if before is not None else {"after": after}
         answer = await self.rest.request(
             Route("GET", "/channels/{channel_id}/messages", channel_id=channel_id),
             params=bound | {"limit": limit},
             priority=priority,
             on_wait=on_wait,
-            check=_all_have_ids,
+            read=read_messages,
         )
         if answer.date is None:
             log.warning("discord.date_missing", channel_id=channel_id)
-        listed: list[Message] = answer.body
-        there: dict[int, Message] = {}
-        strays = 0
-        for message in listed:
-            number = whole(message["id"])
-            if _asked_for(number, message, channel_id, before, after):
-                there[number] = message
-            else:
-                strays += 1
+        listed: list[RawMessage] = answer.body
+        there = {one.id: one for one in listed if _asked_for(one, channel_id, before, after)}
+        strays = sum(one.id not in there for one in listed)
         if strays:
             log.warning("discord.page_strayed", channel_id=channel_id, strays=strays, messages=len(listed))
         ids = tuple(sorted(there))
@@ -125,13 +116,8 @@ class History:
         )
 
 
-def _asked_for(number: int, message: Message, channel_id: int, before: int | None, after: int | None) -> bool:
+def _asked_for(message: RawMessage, channel_id: int, before: int | None, after: int | None) -> bool:
     """Whether a message is one that this page may hold."""
-    if (before is not None and number >= before) or (after is not None and number <= after):
+    if (before is not None and message.id >= before) or (after is not None and message.id <= after):
         return False
-    return str(message.get("channel_id") or channel_id) == str(channel_id)
-
-
-def _all_have_ids(body: Any) -> bool:
-    """Whether a body is a list of objects with ids."""
-    return isinstance(body, list) and all(map(has_id, body))
+    return message.channel_id is None or message.channel_id == channel_id

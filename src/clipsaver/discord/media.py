@@ -1,7 +1,6 @@
 """Media inside a message that are not attachments: in components of every nesting, and in embeds."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 from attrs import frozen
@@ -74,8 +73,7 @@ def _walk(components: object, found: list[MediaSnapshot], depth: int) -> None:
     if depth > DEEPEST:
         raise Mismatch("nested too deep")
     for index, component in enumerate(items(components)):
-        with _place(f"[{index}]"):
-            _look_at(component, found, depth)
+        _below(f"[{index}]", _look_at, component, found, depth)
 
 
 def _look_at(component: object, found: list[MediaSnapshot], depth: int) -> None:
@@ -84,16 +82,22 @@ def _look_at(component: object, found: list[MediaSnapshot], depth: int) -> None:
         case 11:
             _collect(payload, "media", THUMBNAIL, found)
         case 12:
-            for index, item in enumerate(items(payload.get("items"))):
-                with _place(f".items[{index}]"):
-                    _collect(fields(item), "media", MEDIA_GALLERY, found)
+            _below(".items", _gallery, payload.get("items"), found)
         case 13:
             _collect(payload, "file", FILE, found)
         case 9 if payload.get("accessory") is not None:
-            with _place(".accessory"):
-                _look_at(payload["accessory"], found, depth + 1)
-    with _place(".components"):
-        _walk(payload.get("components"), found, depth + 1)
+            _below(".accessory", _look_at, payload["accessory"], found, depth + 1)
+    if payload.get("components"):
+        _below(".components", _walk, payload["components"], found, depth + 1)
+
+
+def _gallery(listed: object, found: list[MediaSnapshot]) -> None:
+    for index, item in enumerate(items(listed)):
+        _below(f"[{index}]", _shown, item, found)
+
+
+def _shown(item: object, found: list[MediaSnapshot]) -> None:
+    _collect(fields(item), "media", MEDIA_GALLERY, found)
 
 
 def _collect(payload: Mapping[str, Any], key: str, kind: int, found: list[MediaSnapshot]) -> None:
@@ -102,38 +106,35 @@ def _collect(payload: Mapping[str, Any], key: str, kind: int, found: list[MediaS
         return
     if len(found) >= MOST:
         raise Mismatch("more media than a message can hold")
-    with _place(f".{key}"):
-        medium = fields(payload[key])
-        found.append(
-            MediaSnapshot(
-                kind=kind,
-                url=_optional(medium, "url", text) or "",
-                proxy_url=_optional(medium, "proxy_url", text),
-                width=_optional(medium, "width", pixels),
-                height=_optional(medium, "height", pixels),
-                content_type=_optional(medium, "content_type", text),
-                attachment_id=_optional(medium, "attachment_id", whole),
-                id=_optional(medium, "id", whole),
-                name=_optional(payload, "name", text),
-                size=_optional(payload, "size", whole),
-                description=_optional(payload, "description", text),
-                spoiler=payload.get("spoiler") is True,
-            ),
-        )
+    found.append(_below(f".{key}", _medium, payload[key], payload, kind))
+
+
+def _medium(value: object, around: Mapping[str, Any], kind: int) -> MediaSnapshot:
+    medium = fields(value)
+    return MediaSnapshot(
+        kind=kind,
+        url=_optional(medium, "url", text) or "",
+        proxy_url=_optional(medium, "proxy_url", text),
+        width=_optional(medium, "width", pixels),
+        height=_optional(medium, "height", pixels),
+        content_type=_optional(medium, "content_type", text),
+        attachment_id=_optional(medium, "attachment_id", whole),
+        id=_optional(medium, "id", whole),
+        name=_optional(around, "name", text),
+        size=_optional(around, "size", whole),
+        description=_optional(around, "description", text),
+        spoiler=around.get("spoiler") is True,
+    )
 
 
 def _optional(payload: Mapping[str, Any], key: str, read: Callable[[object], T | None]) -> T | None:
     value = payload.get(key)
-    if value is None:
-        return None
-    with _place(f".{key}"):
-        return read(value)
+    return None if value is None else _below(f".{key}", read, value)
 
 
-@contextmanager
-def _place(name: str) -> Iterator[None]:
-    """Say where a problem was, one level at a time."""
+def _below(place: str, read: Callable[..., T], *args: Any) -> T:
+    """Read something, and say where it was if it can't be: one level at a time."""
     try:
-        yield
+        return read(*args)
     except Mismatch as problem:
-        raise problem.below(name) from None
+        raise problem.below(place) from None

@@ -30,7 +30,6 @@ __all__ = [
     "RoleSnapshot",
     "UserSnapshot",
     "VideoSnapshot",
-    "can_hold_clip",
     "redact",
     "structure_channel",
     "structure_guild",
@@ -209,19 +208,6 @@ def structure_guild(payload: object) -> GuildSnapshot:
         threads=tuple(evolve(thread, guild_id=guild.id) for thread in threads),
         odd=tuple(odd),
     )
-
-
-def can_hold_clip(payload: Mapping[str, Any]) -> bool:
-    """Whether a raw message is worth structuring: it has a file, a forward, components, or an embedded video.
-
-    A cheap look that never raises; an odd message says yes, so that structuring it tells what is wrong.
-    """
-    if payload.get("attachments") or payload.get("message_snapshots") or payload.get("components"):
-        return True
-    embeds = payload.get("embeds")
-    if not embeds:
-        return False
-    return type(embeds) is not list or any(type(embed) is not dict or embed.get("video") for embed in embeds)
 
 
 def _each(payload: Mapping[str, Any], key: str, cls: type[T], odd: list[str]) -> tuple[T, ...]:

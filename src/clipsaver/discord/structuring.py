@@ -6,7 +6,8 @@ Structuring is done twice at most: fast and without explanations, and only if th
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from types import NoneType, UnionType
+from typing import Any, Final, TypeVar, Union, get_args, get_origin
 
 import attrs
 from cattrs import AttributeValidationNote, BaseValidationError, Converter, IterableValidationNote
@@ -145,8 +146,29 @@ def make_converter(overrides: Mapping[type, Overrides], *, explain: bool) -> Con
 
         return structure
 
+    def of_optional(kind: Any) -> Callable[[Any, Any], Any]:
+        """Nulls are left out before: what is there has to be read."""
+        (inner,) = [one for one in get_args(kind) if one is not NoneType]
+        return converter.get_structure_hook(inner)
+
+    def of_several(kind: Any) -> Callable[[Any, Any], Any]:
+        inner = get_args(kind)[0]
+        read = converter.get_structure_hook(inner)
+        return lambda value, _: tuple([read(one, inner) for one in value])
+
     converter.register_structure_hook_factory(attrs.has, of_class)
+    converter.register_structure_hook_factory(_is_optional, of_optional)
+    if not explain:
+        converter.register_structure_hook_factory(_is_several, of_several)
     return converter
+
+
+def _is_optional(kind: Any) -> bool:
+    return get_origin(kind) in {Union, UnionType} and NoneType in get_args(kind)
+
+
+def _is_several(kind: Any) -> bool:
+    return get_origin(kind) is tuple and get_args(kind)[1:] == (Ellipsis,)
 
 
 def reason_of(error: BaseException) -> str:

@@ -1,6 +1,6 @@
 """Sets of message ids as half-open ranges: what ``int8multirange`` is, in Python."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import asyncpg
 from attrs import field, frozen
@@ -100,9 +100,19 @@ def contains(ranges: Iterable[IdRange], value: int) -> bool:
     return any(value in one for one in ranges)
 
 
+def covers(ranges: Ranges, values: Sequence[int]) -> bool:
+    """Whether sorted ids are all in one of the ranges."""
+    return not values or any(values[0] in one and values[-1] in one for one in ranges)
+
+
 def to_db(ranges: Iterable[IdRange]) -> list["asyncpg.Range[int]"]:
     """As asyncpg wants an ``int8multirange`` parameter."""
     return [asyncpg.Range(one.start, one.stop) for one in ranges]
+
+
+def to_text(ranges: Iterable[IdRange]) -> str:
+    """As PostgreSQL writes an ``int8multirange``: several of them go into one array of texts."""
+    return "{" + ",".join(f"[{one.start},{one.stop})" for one in ranges) + "}"
 
 
 def from_db(value: Iterable["asyncpg.Range[int]"] | None) -> Ranges:

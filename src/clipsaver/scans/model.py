@@ -10,6 +10,7 @@ from uuid import UUID
 from attrs import field, frozen
 
 from clipsaver.channels.model import Channel
+from clipsaver.clips.model import Portion
 from clipsaver.discord import snowflakes
 from clipsaver.postgres import ranges
 from clipsaver.postgres.ranges import IdRange, Ranges
@@ -123,7 +124,11 @@ class ChannelRules:
     settings: Mapping[str, Any]
     """The channel's overrides; a thread's lie over its parent's."""
     rules_hash: str | None
-    coverage: Ranges
+    coverage: Ranges = ()
+
+    def same_as(self, other: "ChannelRules") -> bool:
+        """Whether the settings are the same; the channel may have been read under other ones."""
+        return self.guild_settings == other.guild_settings and self.settings == other.settings
 
 
 @frozen(kw_only=True)
@@ -153,6 +158,24 @@ class Figures:
             messages_matched=max(self.messages_matched - earlier.messages_matched, 0),
             clips_found=max(self.clips_found - earlier.clips_found, 0),
         )
+
+
+@frozen(kw_only=True)
+class Advance:
+    """How far pages bring a run, once they are kept together with it."""
+
+    run_id: UUID
+    token: UUID
+    """Of the lease that whoever read them holds."""
+    todo: Ranges
+    figures: Figures
+    rules: ChannelRules
+    """What the pages were looked through by."""
+    portion: Portion
+
+    def settled_by(self, now: ChannelRules) -> bool:
+        """Whether the channel's rules are still those."""
+        return now.same_as(self.rules) and now.rules_hash in {self.portion.rules_hash, self.portion.seen_hash}
 
 
 @frozen(kw_only=True)

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from attrs import define, field, frozen
+from attrs import Factory, define, field, frozen
 
 from clipsaver import logs
 from clipsaver.clips.service import Clips
@@ -16,6 +16,7 @@ from clipsaver.discord.rest import Forbidden
 from clipsaver.errors import ClipsaverError, LeaseLost
 from clipsaver.postgres.pool import Pool
 from clipsaver.scans import store
+from clipsaver.scans.keeping import Keeper
 from clipsaver.scans.model import Figures, Run, RunStatus
 from clipsaver.scans.steps import ChannelUnreadable, Crawl
 from clipsaver.work.worker import Lease, Station
@@ -54,6 +55,12 @@ class ScanWork:
     bot_id: int
     lease_time: timedelta
     tally: Tally = field(factory=Tally)
+    keeper: Keeper = field(
+        default=Factory(
+            lambda self: Keeper(pool=self.pool, clips=self.clips, lease_time=self.lease_time), takes_self=True
+        ),
+        init=False,
+    )
 
     def station(self, *, concurrency: int, poll: timedelta) -> Station[Run]:
         """Describe this work to a worker."""
@@ -92,12 +99,11 @@ class ScanWork:
                 pool=self.pool,
                 history=self.history,
                 access=self.access,
-                clips=self.clips,
+                keeper=self.keeper,
                 defaults=self.defaults,
                 application_id=self.application_id,
                 bot_id=self.bot_id,
                 kept=self.tally.add,
-                lease_time=self.lease_time,
                 run=run,
                 lease=lease,
             )

@@ -10,10 +10,9 @@ from typing import Any
 import structlog
 from attrs import define, evolve, field, frozen
 
-from clipsaver.clips.finding import read_page
-from clipsaver.clips.model import Batch, StaleRules
+from clipsaver.clips.finding import find_in, sift
+from clipsaver.clips.model import Batch, Portion, Sifted, StaleRules
 from clipsaver.clips.rules import Rules
-from clipsaver.clips.service import Clips
 from clipsaver.discord import snowflakes
 from clipsaver.discord.access import Access, ChannelAccess
 from clipsaver.discord.history import History, Page, proves
@@ -24,7 +23,8 @@ from clipsaver.postgres import ranges
 from clipsaver.postgres.pool import Connection, Pool, in_transaction
 from clipsaver.postgres.ranges import Ranges
 from clipsaver.scans import plan, store
-from clipsaver.scans.model import ChannelRules, Figures, Rescan, Run, RunStatus
+from clipsaver.scans.keeping import Keeper
+from clipsaver.scans.model import Advance, ChannelRules, Figures, Rescan, Run, RunStatus
 from clipsaver.work.worker import Lease
 
 log = structlog.get_logger("clipsaver.scans")
@@ -46,12 +46,29 @@ class ChannelUnreadable(NotAllowed):
 
 
 @frozen(kw_only=True)
+class Known:
+    """What decides about clips, as far as this run knows."""
+
+    channel: ChannelRules
+    settings: Settings
+    rules: Rules
+
+
+@define(kw_only=True)
 class ReadPage:
     """A page, and which ids of the run it closes."""
 
-    payloads: Sequence[Mapping[str, Any]]
-    """The messages that count for this run."""
     closes: Ranges
+    messages: int
+    """How many of them the run has fetched."""
+    sifted: Sifted
+    _found: tuple[Rules, Batch] | None = field(default=None, init=False)
+
+    def under(self, rules: Rules) -> Batch:
+        """What is found in it under these rules; looked through again only if it was under others before."""
+        if self._found is None or self._found[0] is not rules:
+            self._found = (rules, find_in(self.sifted, rules))
+        return self._found[1]
 
 
 @define(kw_only=True)
@@ -61,7 +78,7 @@ class Crawl:
     pool: Pool
     history: History
     access: Access
-    clips: Clips
+    keeper: Keeper
     defaults: Mapping[str, Any]
     """``guild_defaults`` of the configuration."""
     application_id: int
@@ -69,7 +86,6 @@ class Crawl:
     """Our own application and user: what they posted is never scanned."""
     kept: Callable[[Figures], None]
     """Told what each commit added."""
-    lease_time: timedelta
     run: Run
     lease: Lease
     todo: Ranges = ()
@@ -77,8 +93,8 @@ class Crawl:
     newest: int | None = None
     progress: bool = False
     """Whether anything was committed since the claim."""
-    _marked_at: float = field(default=0.0, init=False)
-    _rules: tuple[ChannelRules, Settings, Rules] | None = field(default=None, init=False)
+    _marked_at: float = field(factory=lambda: asyncio.get_running_loop().time(), init=False)
+    _known: Known | None = field(default=None, init=False)
     _telling: asyncio.Task[None] | None = field(default=None, init=False)
 
     async def __call__(self) -> Run | None:
@@ -100,14 +116,13 @@ class Crawl:
     async def _prepare(self) -> None:
         """Look whether the channel may be read, and fix the run's range the first time."""
         access = await self._readable()
-        async with self.pool.acquire() as conn:
-            channel, settings, rules = await self._rules_now(conn)
-        if access.nsfw and not settings.scan_nsfw:
+        known = await self._learn()
+        if access.nsfw and not known.settings.scan_nsfw:
             raise NotAllowed(
                 f"#{access.channel.name} is age-restricted. Switch `scan_nsfw` on with `/settings set` to scan it."
             )
         if self.run.todo is None:
-            self.run = await self._fix_range(access, channel, rules)
+            self.run = await self._fix_range(access, known)
         self.todo = self.run.todo or ()
         self.figures = Figures(
             messages_scanned=self.run.messages_scanned,
@@ -115,13 +130,14 @@ class Crawl:
             clips_found=self.run.clips_found,
             skipped=self.run.skipped,
         )
+        self._start_over()
         log.info("scan.started", pieces=len(self.todo), attempt=self.run.attempts, direction=self.run.direction)
 
-    async def _fix_range(self, access: ChannelAccess, channel: ChannelRules, rules: Rules) -> Run:
+    async def _fix_range(self, access: ChannelAccess, known: Known) -> Run:
         horizon = snowflakes.at(access.date - HORIZON_LAG)
         todo = plan.at_start(
             evolve(self.run, horizon=horizon).span,
-            channel.coverage if channel.rules_hash == rules.hash else (),
+            known.channel.coverage if known.channel.rules_hash == known.rules.hash else (),
             direction=self.run.direction,
             rescan=self.run.rescan,
         )
@@ -142,15 +158,17 @@ class Crawl:
     async def _read_and_keep(self) -> None:
         """Read on in one task while this one commits what has arrived, until the todo is read or trouble comes."""
         arrived: asyncio.Queue[ReadPage | None] = asyncio.Queue()
+        looked: asyncio.Queue[ReadPage | None] = asyncio.Queue()
         room = asyncio.Semaphore(READ_AHEAD)
         reader = asyncio.create_task(self._read(arrived, room))
+        looker = asyncio.create_task(self._look(arrived, looked))
         drain = asyncio.create_task(self._stop_when_draining(reader))
         try:
             ended = False
             while not ended:
-                pages = [await arrived.get()]
-                while not arrived.empty():
-                    pages.append(arrived.get_nowait())
+                pages = [await looked.get()]
+                while not looked.empty():
+                    pages.append(looked.get_nowait())
                 ended = pages[-1] is None
                 read = [page for page in pages if page is not None]
                 if read:
@@ -159,10 +177,20 @@ class Crawl:
                     room.release()
             with suppress(asyncio.CancelledError):
                 await reader
+            await looker
         finally:
-            drain.cancel()
-            reader.cancel()
-            await asyncio.gather(reader, drain, return_exceptions=True)
+            for task in (drain, looker, reader):
+                task.cancel()
+            await asyncio.gather(reader, looker, drain, return_exceptions=True)
+
+    async def _look(self, arrived: "asyncio.Queue[ReadPage | None]", looked: "asyncio.Queue[ReadPage | None]") -> None:
+        """Look through what arrives; the next page has been asked for by then, and is on its way meanwhile."""
+        try:
+            while (page := await arrived.get()) is not None:
+                page.under(self._rules.rules)
+                looked.put_nowait(page)
+        finally:
+            looked.put_nowait(None)
 
     async def _stop_when_draining(self, reader: asyncio.Task[None]) -> None:
         await self.lease.draining.wait()
@@ -183,7 +211,7 @@ class Crawl:
                 )
                 read = await self._believe(ask, page, todo)
                 todo = ranges.subtract(todo, read.closes)
-                left = None if left is None else left - len(read.payloads)
+                left = None if left is None else left - read.messages
                 arrived.put_nowait(read)
         finally:
             arrived.put_nowait(None)
@@ -196,8 +224,11 @@ class Crawl:
         closes = plan.closes(ask, proved, todo)
         if not closes:
             raise ClipsaverError("Discord answered with messages that were not asked for.")
-        pairs = zip(page.messages, page.ids, strict=True)
-        return ReadPage(payloads=[message for message, at in pairs if ranges.contains(closes, at)], closes=closes)
+        messages = page.messages
+        if not ranges.covers(closes, page.ids):
+            messages = tuple(message for message in messages if ranges.contains(closes, message.id))
+        sifted = sift(messages, self.application_id, self.bot_id)
+        return ReadPage(closes=closes, messages=len(messages), sifted=sifted)
 
     def _left(self, figures: Figures) -> int | None:
         limit = self.run.message_limit
@@ -220,77 +251,88 @@ class Crawl:
     async def _keep(self, pages: Sequence[ReadPage]) -> None:
         """Commit pages and the run's progress together; again, with the new rules, if those changed meanwhile."""
         for attempt in range(RULES_TRIES):
+            advance = self._advance(pages)
             try:
-                todo, figures = await in_transaction(self.pool, lambda conn: self._keep_once(conn, pages))
+                await self.keeper.keep(advance)
             except StaleRules:
                 if attempt == RULES_TRIES - 1:
                     raise
+                await self._learn()
+                self._start_over()
                 continue
             break
         self.progress = True
-        self.kept(figures.beyond(self.figures))
-        self.todo, self.figures = todo, figures
-        log.debug("scan.pages_kept", pages=len(pages), messages=figures.messages_scanned, clips=figures.clips_found)
+        self.kept(advance.figures.beyond(self.figures))
+        self.todo, self.figures = advance.todo, advance.figures
+        if advance.portion.seen_hash != advance.portion.rules_hash:
+            await self._learn()
+        await self._mark(advance.portion.batch.ids)
+        log.debug("scan.pages_kept", pages=len(pages), messages=self.figures.messages_scanned)
 
-    async def _keep_once(self, conn: Connection, pages: Sequence[ReadPage]) -> tuple[Ranges, Figures]:
-        channel, _, rules = await self._rules_now(conn)
-        batch = read_page(
-            [*chain.from_iterable(page.payloads for page in pages)], rules, self.application_id, self.bot_id
-        )
+    def _advance(self, pages: Sequence[ReadPage]) -> Advance:
+        """Where the run stands once these pages are kept."""
+        known = self._rules
+        batch = Batch.joined([page.under(known.rules) for page in pages])
         covers = ranges.normalise(chain.from_iterable(page.closes for page in pages))
-        todo, figures = self._afresh(channel, rules)
-        todo, figures = ranges.subtract(todo, covers), figures.plus(_figures(batch))
-        fenced = await store.update_scan_progress(
-            conn, self.run.id, token=self.lease.token, lease=self.lease_time, todo=todo, figures=figures
+        return Advance(
+            run_id=self.run.id,
+            token=self.lease.token,
+            todo=ranges.subtract(self.todo, covers),
+            figures=self.figures.plus(_figures(batch)),
+            rules=known.channel,
+            portion=Portion(
+                guild_id=self.run.guild_id,
+                channel_id=self.run.channel_id,
+                batch=batch,
+                covers=covers,
+                rules_hash=known.rules.hash,
+                seen_hash=known.channel.rules_hash,
+            ),
         )
-        if not fenced:
-            raise LeaseLost("Another worker reads this channel now, or the scan was canceled.")
-        await self.clips.keep(
-            conn,
-            batch,
-            guild_id=self.run.guild_id,
-            channel_id=self.run.channel_id,
-            covers=covers,
-            rules_hash=rules.hash,
-            seen_hash=channel.rules_hash,
-        )
-        await self._mark(conn, batch.ids)
-        return todo, figures
 
-    def _afresh(self, channel: ChannelRules, rules: Rules) -> tuple[Ranges, Figures]:
-        """Where the run stands before this batch: at its start again when the rules under it have changed.
+    def _start_over(self) -> None:
+        """Go back to the run's start if the rules under it have changed.
 
         What the channel's coverage held was read under the old rules, this run's own pages among it. A run with a
         limit, or one for the newest messages only, doesn't go back for it.
         """
+        channel, rules = self._rules.channel, self._rules.rules
         stale = channel.coverage if channel.rules_hash != rules.hash else ()
         span = self.run.span
-        if not stale or span is None or self.run.message_limit is not None or self.run.rescan is Rescan.STOP:
-            return self.todo, self.figures
-        log.info("scan.rules_changed", rules_hash=rules.hash)
-        return ranges.add(self.todo, ranges.intersect(stale, (span,))), Figures()
+        if stale and span is not None and self.run.message_limit is None and self.run.rescan is not Rescan.STOP:
+            log.info("scan.rules_changed", rules_hash=rules.hash)
+            self.todo, self.figures = ranges.add(self.todo, ranges.intersect(stale, (span,))), Figures()
 
-    async def _rules_now(self, conn: Connection) -> tuple[ChannelRules, Settings, Rules]:
+    @property
+    def _rules(self) -> Known:
+        if self._known is None:
+            raise RuntimeError("Nothing is read before the rules are known.")
+        return self._known
+
+    async def _learn(self) -> Known:
         """Read what decides about clips now; settled once for as long as nobody changes it."""
-        channel = await store.rules_of_channel(conn, self.run.channel_id)
+        async with self.pool.acquire() as conn:
+            channel = await store.rules_of_channel(conn, self.run.channel_id)
         if channel is None:
             raise NotThere("The channel is gone.")
-        known = self._rules
-        if known is None or known[0].guild_settings != channel.guild_settings or known[0].settings != channel.settings:
+        known = self._known
+        if known is not None and known.channel.same_as(channel):
+            self._known = evolve(known, channel=channel)
+        else:
             settings = resolve(self.defaults, channel.guild_settings, channel.settings)
-            known = (channel, settings, Rules.of(settings))
-        self._rules = (channel, known[1], known[2])
-        return self._rules
+            self._known = Known(channel=channel, settings=settings, rules=Rules.of(settings))
+        return self._known
 
-    async def _mark(self, conn: Connection, ids: Sequence[int]) -> None:
+    async def _mark(self, ids: Sequence[int]) -> None:
         """Write the channel's indexed columns now and then."""
         self.newest = max(chain(ids, () if self.newest is None else (self.newest,)), default=None)
         now = asyncio.get_running_loop().time()
         if now - self._marked_at > MARK_EVERY:
             self._marked_at = now
-            await store.mark_channel_scanned(
-                conn, self.run.channel_id, newest=self.newest, horizon=self.run.horizon or 0
-            )
+            async with self.pool.acquire() as conn:
+                await store.mark_channel_scanned(
+                    conn, self.run.channel_id, newest=self.newest, horizon=self.run.horizon or 0
+                )
 
     async def _end(self) -> Run:
         async def ended(conn: Connection) -> Run:

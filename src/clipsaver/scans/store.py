@@ -10,7 +10,14 @@ from clipsaver.postgres import ranges
 from clipsaver.postgres.pool import Connection
 from clipsaver.postgres.ranges import IdRange
 from clipsaver.postgres.rows import structure
-from clipsaver.scans.model import ChannelRules, Figures, Run
+from clipsaver.scans.model import Advance, ChannelRules, Run
+
+# What decides how a channel's messages are read: a thread takes its parent's settings along.
+RULES = """coalesce(g.settings, '{}') as guild_settings,
+       case when c.type like '%thread' then coalesce(p.settings, '{}') || c.settings else c.settings end as settings,
+       c.rules_hash"""
+SETTINGS_AROUND = """left join guild_settings g on g.guild_id = c.guild_id
+     left join bot_channels p on p.channel_id = c.parent_id"""
 
 ENQUEUE_SCAN_RUN = """
 insert into bot_channel_scan_runs (channel_id, guild_id, direction, rescan, message_limit, after_message_id,
@@ -67,14 +74,19 @@ MARK_SCAN_STARTED = """
 update bot_channel_scan_runs set horizon = $3, todo = $4::int8multirange where id = $1 and lease_token = $2 returning *
 """
 
-# The figures are absolute: whoever holds the lease knows them all, and writing them twice changes nothing.
-UPDATE_SCAN_PROGRESS = """
-update bot_channel_scan_runs
-set todo = $3::int8multirange, messages_scanned = $4, messages_matched = $5, clips_found = $6, skipped = $7,
-    lease_until = clock_timestamp() + $8::interval, last_page_at = clock_timestamp(), waiting_until = null,
-    attempts = 0, error_message = null
-where id = $1 and lease_token = $2 returning true
-"""
+# The figures are absolute: whoever holds the lease knows them all, and writing them twice changes nothing. What comes
+# back is what decides about clips now, for whoever looked through these messages a moment ago.
+UPDATE_SCAN_PROGRESS = f"""
+update bot_channel_scan_runs r
+set todo = a.todo::int8multirange, messages_scanned = a.scanned, messages_matched = a.matched, clips_found = a.clips,
+    skipped = a.skipped, lease_until = clock_timestamp() + $8::interval, last_page_at = clock_timestamp(),
+    waiting_until = null, attempts = 0, error_message = null
+from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::jsonb[])
+         as a (id, token, todo, scanned, matched, clips, skipped),
+     bot_channels c {SETTINGS_AROUND}
+where r.id = a.id and r.lease_token = a.token and c.channel_id = r.channel_id
+returning r.id, {RULES}
+"""  # noqa: S608 - our own words
 
 SET_WAITING = """
 update bot_channel_scan_runs set waiting_until = $3 where id = $1 and lease_token = $2
@@ -108,16 +120,9 @@ set status = 'canceled', cancel_requested_at = clock_timestamp(), finished_at = 
 where id = $1 and status in ('queued', 'running') returning *
 """
 
-# What decides how a channel's messages are read: a thread takes its parent's settings along.
-RULES_OF_CHANNEL = """
-select coalesce(g.settings, '{}') as guild_settings,
-       case when c.type like '%thread' then coalesce(p.settings, '{}') || c.settings else c.settings end as settings,
-       c.rules_hash, c.coverage
-from bot_channels c
-left join guild_settings g on g.guild_id = c.guild_id
-left join bot_channels p on p.channel_id = c.parent_id
-where c.channel_id = $1
-"""
+RULES_OF_CHANNEL = f"""
+select {RULES}, c.coverage from bot_channels c {SETTINGS_AROUND} where c.channel_id = $1
+"""  # noqa: S608 - our own words
 
 # Indexed columns: written at a run's end or every half minute, never with each page.
 MARK_CHANNEL_SCANNED = """
@@ -228,21 +233,21 @@ async def mark_scan_started(
 
 
 async def update_scan_progress(
-    conn: Connection, run_id: UUID, *, token: UUID, lease: timedelta, todo: Sequence[IdRange], figures: Figures
-) -> bool:
-    """Write how far a run is, and lock it until the transaction ends; False when the lease is lost."""
-    written = await conn.fetchval(
+    conn: Connection, advances: Sequence[Advance], *, lease: timedelta
+) -> Mapping[UUID, ChannelRules]:
+    """Write how far runs are, and lock them until the transaction ends; the rules of those whose lease still holds."""
+    rows = await conn.fetch(
         UPDATE_SCAN_PROGRESS,
-        run_id,
-        token,
-        ranges.to_db(todo),
-        figures.messages_scanned,
-        figures.messages_matched,
-        figures.clips_found,
-        dict(figures.skipped),
+        [one.run_id for one in advances],
+        [one.token for one in advances],
+        [ranges.to_text(one.todo) for one in advances],
+        [one.figures.messages_scanned for one in advances],
+        [one.figures.messages_matched for one in advances],
+        [one.figures.clips_found for one in advances],
+        [dict(one.figures.skipped) for one in advances],
         lease,
     )
-    return written is True
+    return {row["id"]: structure(row, ChannelRules) for row in rows}
 
 
 async def set_waiting(conn: Connection, run_id: UUID, *, token: UUID, until: datetime | None) -> None:

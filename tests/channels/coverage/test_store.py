@@ -7,7 +7,7 @@ from attrs import define, field
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clipsaver.channels.coverage.model import Coverage, Extended
+from clipsaver.channels.coverage.model import Coverage, Extended, Reading
 from clipsaver.channels.coverage.store import extend_coverage, get_coverage, trim_coverage
 from clipsaver.postgres.pool import Connection, Pool, open_pool
 from clipsaver.postgres.ranges import IdRange, Ranges, normalise
@@ -32,9 +32,9 @@ async def extend(
     conn: Connection, covers: Ranges, ids: Sequence[int], *, ours: str = "new", seen: str | None = None
 ) -> Extended | None:
     """Add a page to the channel."""
-    return await extend_coverage(
-        conn, channel_id=CHANNEL, covers=covers, message_ids=ids, rules_hash=ours, seen_hash=seen
-    )
+    reading = Reading(channel_id=CHANNEL, covers=covers, message_ids=ids, rules_hash=ours, seen_hash=seen)
+    extended = await extend_coverage(conn, [reading])
+    return extended[0] if extended else None
 
 
 async def read(conn: Connection) -> Coverage:
@@ -89,8 +89,8 @@ async def test_a_page_is_added_to_what_is_covered(pool: Pool) -> None:
         await add_channel(conn)
         first = await extend(conn, (IdRange(10, 20),), [10, 11, 19])
         second = await extend(conn, (IdRange(15, 30), IdRange(40, 50)), [15, 19, 20, 29, 20, 45], seen="new")
-        assert Extended(messages_new=3, pieces=1, stale_pieces=0) == first
-        assert Extended(messages_new=3, pieces=2, stale_pieces=0) == second
+        assert Extended(channel_id=CHANNEL, messages_new=3, pieces=1, stale_pieces=0) == first
+        assert Extended(channel_id=CHANNEL, messages_new=3, pieces=2, stale_pieces=0) == second
         assert Coverage(
             covered=(IdRange(10, 30), IdRange(40, 50)), stale=(), rules_hash="new", message_count=6
         ) == await read(conn)
@@ -111,7 +111,7 @@ async def test_new_rules_move_what_was_covered_aside(pool: Pool) -> None:
         await add_channel(conn)
         await extend(conn, (IdRange(0, 100),), [5, 50], ours="old")
         moved = await extend(conn, (IdRange(40, 60), IdRange(100, 110)), [50, 55, 105], ours="new", seen="old")
-        assert Extended(messages_new=1, pieces=2, stale_pieces=2) == moved
+        assert Extended(channel_id=CHANNEL, messages_new=1, pieces=2, stale_pieces=2) == moved
         assert Coverage(
             covered=(IdRange(40, 60), IdRange(100, 110)),
             stale=(IdRange(0, 40), IdRange(60, 100)),

@@ -1,5 +1,6 @@
 """What a channel remembers of its reading. Pure."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from attrs import frozen
@@ -24,9 +25,25 @@ class Coverage:
 
 
 @frozen(kw_only=True)
-class Extended:
-    """What one page added to a channel."""
+class Reading:
+    """What was read of one channel."""
 
+    channel_id: int
+    covers: Ranges
+    """The ids this proves read."""
+    message_ids: Sequence[int]
+    """The messages among them."""
+    rules_hash: str
+    """Of the rules they were read under."""
+    seen_hash: str | None
+    """The channel's own ``rules_hash`` when those rules were settled."""
+
+
+@frozen(kw_only=True)
+class Extended:
+    """What one reading added to a channel."""
+
+    channel_id: int
     messages_new: int
     """Messages in nothing that was covered before, under whatever rules."""
     pieces: int

@@ -1,11 +1,11 @@
 """The statements on a channel's coverage. ``snowflake`` is a domain: it is cast to bigint next to multiranges."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final
 
-from clipsaver.channels.coverage.model import Coverage, Extended
+from clipsaver.channels.coverage.model import Coverage, Extended, Reading
 from clipsaver.postgres.pool import Connection
-from clipsaver.postgres.ranges import IdRange, from_db, to_db
+from clipsaver.postgres.ranges import from_db, to_text
 
 READ: Final = """
     select coverage, stale, rules_hash, message_count
@@ -13,28 +13,38 @@ READ: Final = """
      where channel_id = $1
 """
 
-# The row is locked first, so that everything is worked out from what is in it when it is our turn.
+# The rows are locked first, so that everything is worked out from what is in them when it is our turn.
 EXTEND: Final = """
-    with before as materialized (
-        select channel_id, coverage, stale, rules_hash
-          from bot_channels
-         where channel_id = $1
-           and (rules_hash = $4 or rules_hash is not distinct from $5)
-           for no key update
-    ), fresh as materialized (
-        select $2::int8multirange - coverage - stale as ids from before
-    ), counted as (
-        select count(*) as messages from unnest($3::bigint[]) as message_id, fresh where message_id <@ fresh.ids
+    with reading as (
+        select channel_id, covers, rules_hash, seen_hash, message_ids
+          from json_to_recordset($1::json) as reading (
+                   channel_id bigint, covers int8multirange, rules_hash text, seen_hash text, message_ids bigint[]
+               )
+    ), before as materialized (
+        select channel.channel_id, channel.coverage, channel.stale, channel.rules_hash as old_hash,
+               reading.covers, reading.rules_hash, reading.message_ids,
+               reading.covers - channel.coverage - channel.stale as fresh
+          from bot_channels as channel
+          join reading on reading.channel_id = channel.channel_id
+         where channel.rules_hash = reading.rules_hash or channel.rules_hash is not distinct from reading.seen_hash
+         order by channel.channel_id
+           for no key update of channel
+    ), counted as materialized (
+        select before.channel_id,
+               (select count(distinct id) from unnest(before.message_ids) as id where id <@ before.fresh) as messages
+          from before
     )
     update bot_channels as channel
-       set coverage = case when before.rules_hash = $4 then before.coverage + $2 else $2 end,
-           stale = case when before.rules_hash = $4 then before.stale - $2
-                        else before.stale + before.coverage - $2 end,
-           rules_hash = $4,
+       set coverage = case when before.old_hash = before.rules_hash then before.coverage + before.covers
+                           else before.covers end,
+           stale = case when before.old_hash = before.rules_hash then before.stale - before.covers
+                        else before.stale + before.coverage - before.covers end,
+           rules_hash = before.rules_hash,
            message_count = channel.message_count + counted.messages
-      from before, counted
+      from before join counted on counted.channel_id = before.channel_id
      where channel.channel_id = before.channel_id
- returning counted.messages as messages_new,
+ returning channel.channel_id,
+           counted.messages as messages_new,
            (select count(*) from unnest(channel.coverage)) as pieces,
            (select count(*) from unnest(channel.stale)) as stale_pieces
 """
@@ -68,22 +78,26 @@ async def get_coverage(conn: Connection, channel_id: int) -> Coverage | None:
     )
 
 
-async def extend_coverage(
-    conn: Connection,
-    *,
-    channel_id: int,
-    covers: Iterable[IdRange],
-    message_ids: Iterable[int],
-    rules_hash: str,
-    seen_hash: str | None,
-) -> Extended | None:
-    """Add what was read under ``rules_hash``; None if the channel's rules are neither these nor ``seen_hash``.
+async def extend_coverage(conn: Connection, readings: Sequence[Reading]) -> list[Extended]:
+    """Add what was read, each channel once; those are left out whose rules are neither the reading's nor ``seen_hash``.
 
-    Where they are ``seen_hash``, what was covered under it is moved aside first. The row stays locked until the
+    Where they are ``seen_hash``, what was covered under it is moved aside first. The rows stay locked until the
     transaction ends, so this comes last in it.
     """
-    row = await conn.fetchrow(EXTEND, channel_id, to_db(covers), list(set(message_ids)), rules_hash, seen_hash)
-    return None if row is None else Extended(**row)
+    rows = await conn.fetch(
+        EXTEND,
+        [
+            {
+                "channel_id": one.channel_id,
+                "covers": to_text(one.covers),
+                "rules_hash": one.rules_hash,
+                "seen_hash": one.seen_hash,
+                "message_ids": one.message_ids,
+            }
+            for one in readings
+        ],
+    )
+    return [Extended(**row) for row in rows]
 
 
 async def trim_coverage(conn: Connection, *, channel_id: int, pieces: int) -> None:

@@ -1,0 +1,145 @@
+"""Messages as Discord sent them, looked at just closely enough to tell which may hold a clip.
+
+Nine messages in ten hold none, and everything in them would be parsed for nothing. So a page is cut into its messages
+first; of each, the few fields that decide are decoded, and the whole payload only of those that go on.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Self
+
+import msgspec
+import orjson
+from msgspec import Meta, Raw, Struct
+
+from clipsaver.discord.snowflakes import LARGEST
+from clipsaver.discord.structuring import Mismatch, OddPayload
+
+UNREADABLE: Final = (msgspec.DecodeError, RecursionError)
+"""What msgspec says of what is no JSON, or not of the kind that is wanted, or nested beyond all bounds."""
+NOTHING: Final = (b"", b"null")
+"""A field that is absent, or null."""
+
+Snowflake = Annotated[int, Meta(ge=0, le=LARGEST)]
+
+
+class Author(Struct, gc=False):
+    """Who wrote a message."""
+
+    id: Snowflake | None = None
+
+
+class Attached(Struct, gc=False):
+    """What an attachment calls itself."""
+
+    filename: str | None = None
+    content_type: str | None = None
+
+
+class Embedded(Struct, gc=False):
+    """What an embed shows."""
+
+    video: Raw = Raw()
+
+
+class RawMessage(Struct, gc=False):
+    """One message, and its payload as it came."""
+
+    id: Snowflake
+    channel_id: Snowflake | None = None
+    application_id: Snowflake | None = None
+    author: Author | None = None
+    attachments: list[Attached] | None = None
+    embeds: list[Embedded] | None = None
+    components: list[Raw] | None = None
+    message_snapshots: list[Raw] | None = None
+    raw: Raw = Raw()
+    """The payload's JSON, set by whoever decodes it; a view into the page that it came with until ``detach``."""
+    odd: bool = False
+    """Whether a field that was looked at is not what it should be; likewise set afterwards."""
+
+    @classmethod
+    def of(cls, payload: Mapping[str, Any]) -> "RawMessage":
+        """Look at a payload that was parsed already; raises Mismatch if it has no id."""
+        return _look(Raw(_encoded(payload)))
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """The whole payload; raises OddPayload where something in it is beyond all bounds."""
+        try:
+            payload: dict[str, Any] = orjson.loads(memoryview(self.raw))
+        except orjson.JSONDecodeError:
+            raise OddPayload("a message", "not readable as JSON") from None
+        return payload
+
+    @property
+    def has_media(self) -> bool:
+        """Whether there is a file in it, or anything else that may be one."""
+        return bool(self.attachments) or self.has_more_than_files
+
+    @property
+    def has_more_than_files(self) -> bool:
+        """Whether there is a forward, a component or an embedded video in it; an odd one is taken to have."""
+        return bool(
+            self.components
+            or self.message_snapshots
+            or self.odd
+            or (self.embeds and any(bytes(embed.video) not in NOTHING for embed in self.embeds))
+        )
+
+    def detach(self) -> Self:
+        """Let go of the page around it."""
+        self.raw = self.raw.copy()
+        return self
+
+
+class _Named(Struct, gc=False):
+    """The one field that a message can't be without."""
+
+    id: Snowflake
+
+
+_PAGE: Final = msgspec.json.Decoder(list[Raw])
+# Discord writes ids as text; not being strict means that numbers are read from text as well.
+_MESSAGE: Final = msgspec.json.Decoder(RawMessage, strict=False)
+_NAMED: Final = msgspec.json.Decoder(_Named, strict=False)
+
+
+def read_messages(body: bytes) -> list[RawMessage]:
+    """Read a list of messages in its order; raises Mismatch if it is none, or one of them has no id."""
+    try:
+        listed = _PAGE.decode(body)
+    except UNREADABLE:
+        listed = _mended(body)
+    return [_look(raw) for raw in listed]
+
+
+def _mended(body: bytes) -> list[Raw]:
+    """Cut up a page that has half a surrogate pair in it: one odd text must not spoil all of them."""
+    try:
+        return _PAGE.decode(_encoded(json.loads(body)))
+    except (ValueError, *UNREADABLE):
+        raise Mismatch("not a list of messages") from None
+
+
+def _encoded(payload: Any) -> bytes:
+    """JSON once more, without half surrogate pairs."""
+    return json.dumps(payload, ensure_ascii=False).encode(errors="replace")
+
+
+def _look(raw: Raw) -> RawMessage:
+    """Decode what decides; a message in which that can't be done is odd, and tells why when it is structured."""
+    try:
+        message = _MESSAGE.decode(raw)
+        message.odd = False
+    except UNREADABLE:
+        message = RawMessage(id=_id_of(raw), odd=True)
+    message.raw = raw
+    return message
+
+
+def _id_of(raw: Raw) -> int:
+    try:
+        return _NAMED.decode(raw).id
+    except UNREADABLE:
+        raise Mismatch("a message without an id") from None

@@ -1,0 +1,106 @@
+"""Keeping what all runs of this process have read, together: whatever arrives during a commit goes into the next."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from functools import partial
+from uuid import UUID
+
+import asyncpg
+from attrs import define, field
+
+from clipsaver.clips.model import StaleRules
+from clipsaver.clips.service import Clips
+from clipsaver.errors import LeaseLost
+from clipsaver.postgres.pool import Connection, Pool, in_transaction
+from clipsaver.scans import store
+from clipsaver.scans.model import Advance
+
+REFUSED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+"""What PostgreSQL says of a row that it can't take."""
+
+
+@define(eq=False)
+class Handed:
+    """What one run wants kept, and how it is told what became of it."""
+
+    advance: Advance
+    kept: asyncio.Future[None]
+
+    def failed(self, error: BaseException) -> None:
+        """Tell the run what went wrong, if it still listens."""
+        if not self.kept.done():
+            self.kept.set_exception(error)
+
+    def moved_on(self, channels: Collection[int]) -> bool:
+        """Tell the run that its rules have changed, if its channel is among these; whether it is."""
+        channel_id = self.advance.portion.channel_id
+        if channel_id in channels:
+            self.failed(StaleRules(channel_id))
+        return channel_id in channels
+
+    def kept_if(self, held: bool) -> None:  # noqa: FBT001 - the answer itself
+        """Tell the run that it is committed, or that its lease was lost; if it still listens."""
+        if not held:
+            self.failed(LeaseLost("Another worker reads this channel now, or the scan was canceled."))
+        elif not self.kept.done():
+            self.kept.set_result(None)
+
+
+@define(kw_only=True, eq=False)
+class Keeper:
+    """Writes pages of many runs in one transaction after the other; what goes wrong with one run is its own."""
+
+    pool: Pool
+    clips: Clips
+    lease_time: timedelta
+    _waiting: list[Handed] = field(factory=list, init=False)
+    _keeping: asyncio.Task[None] | None = field(default=None, init=False)
+
+    async def keep(self, advance: Advance) -> None:
+        """Commit pages and how far they bring their run; a run has at most one of these in hand.
+
+        LeaseLost: nothing was written, the run is another's. StaleRules: nothing was written, the rules have changed.
+        """
+        handed = Handed(advance, asyncio.get_running_loop().create_future())
+        self._waiting.append(handed)
+        if self._keeping is None or self._keeping.done():
+            self._keeping = asyncio.create_task(self._keep_all(), name="keep pages")
+        await handed.kept
+
+    async def _keep_all(self) -> None:
+        while self._waiting:
+            handed, self._waiting = self._waiting, []
+            await self._commit([one for one in handed if not one.kept.done()])
+            await asyncio.sleep(0)  # whoever was told just now hands in what has arrived meanwhile
+
+    async def _commit(self, handed: Sequence[Handed]) -> None:
+        """Keep all of it in one transaction; what is in the way of the others is told so, and they go on without it."""
+        try:
+            held = await in_transaction(self.pool, partial(self._write, [one.advance for one in handed]))
+        except StaleRules as stale:
+            told = [one for one in handed if one.moved_on(stale.channels)]
+            if rest := [one for one in handed if one not in told]:
+                await self._commit(rest)
+        except REFUSED as error:
+            if len(handed) == 1:
+                handed[0].failed(error)
+            else:
+                for one in handed:
+                    await self._commit([one])
+        except Exception as error:  # noqa: BLE001 - each run is told, and says what it makes of it
+            for one in handed:
+                one.failed(error)
+        else:
+            for one in handed:
+                one.kept_if(one.advance.run_id in held)
+
+    async def _write(self, advances: Sequence[Advance], conn: Connection) -> set[UUID]:
+        """Write what those runs have read whose lease still holds; which runs those are."""
+        rules = await store.update_scan_progress(conn, advances, lease=self.lease_time)
+        held = [one for one in advances if one.run_id in rules]
+        stale = {one.portion.channel_id for one in held if not one.settled_by(rules[one.run_id])}
+        if stale:
+            raise StaleRules(*stale)
+        await self.clips.keep(conn, [one.portion for one in held])
+        return set(rules)

@@ -1,0 +1,112 @@
+"""Looking at messages as they came, without reading all of them."""
+
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clipsaver.discord.raw import RawMessage, read_messages
+from clipsaver.discord.structuring import Mismatch
+from tests.discord.payloads import message
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({}, False),
+        ({"embeds": [{"type": "rich"}]}, False),
+        ({"embeds": [{"type": "rich", "video": None}]}, False),
+        ({"embeds": None, "attachments": None}, False),
+        ({"attachments": [{}]}, True),
+        ({"components": [{}]}, True),
+        ({"message_snapshots": [{}]}, True),
+        ({"embeds": [{"type": "rich"}, {"type": "video", "video": {"url": "x"}}]}, True),
+        ({"embeds": "odd"}, True),
+        ({"embeds": [5]}, True),
+        ({"author": "somebody"}, True),
+    ],
+)
+def test_only_some_messages_have_media(more: dict[str, Any], expected: bool) -> None:  # noqa: FBT001 - a parameter
+    """A look is enough to pass over most messages; an odd one goes on, to tell what is wrong with it."""
+    assert expected is RawMessage.of(message(**more)).has_media
+
+
+def test_what_a_page_says_is_kept() -> None:
+    """In its order, ids as numbers whether they came as text or not, and with the whole payload."""
+    payloads = [message(id="12", author={"id": "5"}, application_id="6"), message(id=11, author=None)]
+    page = read_messages(orjson.dumps(payloads))
+    assert [(one.id, one.author and one.author.id, one.application_id) for one in page] == [
+        (12, 5, 6),
+        (11, None, None),
+    ]
+    assert [one.payload for one in page] == payloads
+    assert [one.detach().payload for one in page] == payloads
+
+
+def test_half_a_surrogate_pair_spoils_nothing() -> None:
+    """Discord's JSON may hold what no text can: it is replaced, and the rest is as it was."""
+    body = orjson.dumps([message(content="HALF"), message(id="2")]).replace(b"HALF", b"a\\ud800b")
+    page = read_messages(body)
+    assert (page[0].payload["content"], page[1].id) == ("a?b", 2)
+    assert RawMessage.of(message(content="a\ud800b")).payload["content"] == "a?b"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"null",
+        b"{}",
+        b"<html>",
+        b'[{"id": "1"}',
+        b'[{"id": "1"}, 5]',
+        b"[null]",
+        b"[{}]",
+        b'[{"id": null}]',
+        b'[{"id": ""}]',
+        b'[{"id": "x"}]',
+        b'[{"id": "-1"}]',
+        b'[{"id": "9223372036854775808"}]',
+        b'[{"id": 1.5}]',
+        b'[{"id": true}]',
+        b'[{"id": []}]',
+        b'[{"id": "1", "content": "\xff"}]x',
+        b"[" * 100_000,
+    ],
+)
+def test_what_is_no_list_of_messages_is_refused(body: bytes) -> None:
+    """Also where one has no id: what such a page proves could not be told."""
+    with pytest.raises(Mismatch):
+        read_messages(body)
+
+
+json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+keys = (
+    "attachments",
+    "embeds",
+    "components",
+    "message_snapshots",
+    "author",
+    "channel_id",
+    "application_id",
+    "raw",
+    "odd",
+)
+
+
+@given(st.dictionaries(st.sampled_from(keys), json, max_size=5))
+def test_whatever_a_message_is_it_has_its_id(changes: dict[str, Any]) -> None:
+    """Every field but the id may be anything; where JSON has no word for it the page is refused."""
+    try:
+        one = RawMessage.of(message(id="77") | changes)
+    except Mismatch:
+        assert "NaN" in str(changes) or "nan" in str(changes) or "inf" in str(changes)
+    else:
+        assert one.id == 77
+        assert isinstance(one.has_media, bool)
