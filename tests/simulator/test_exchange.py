@@ -140,6 +140,18 @@ async def test_a_fault_can_throttle_or_show_a_page(client: Client, simulator: Si
     page = await client.get(path)
     assert page.status == 200
     assert page.body.startswith(b"<!DOCTYPE html>")
+    simulator.faults.add("page", PAGE, count=1, status=503)
+    page = await client.get(path)
+    assert page.status == 503
+    assert page.body.startswith(b"<!DOCTYPE html>")
+
+
+async def test_a_body_can_be_half_of_itself(client: Client, simulator: Simulator, path: str) -> None:
+    """Nothing tells it but the JSON."""
+    simulator.faults.add("half", PAGE, count=1)
+    with pytest.raises(ValueError, match="Unterminated string"):
+        await client.get(path)
+    assert (await client.get(path)).status == 200
 
 
 async def test_connections_break_and_bodies_end_early(client: Client, simulator: Simulator, path: str) -> None:

@@ -138,8 +138,11 @@ class Exchange:
         if fault.kind == "reset":
             _reset(request)
         body = response.body if isinstance(response, web.Response) else None
-        if not isinstance(body, bytes) or fault.kind not in BODY_FAULTS | {"truncate", "stall"}:
+        if not isinstance(body, bytes) or fault.kind not in BODY_FAULTS | {"truncate", "stall", "half"}:
             return response
+        if fault.kind == "half":
+            half = web.Response(body=body[: len(body) // 2], status=response.status, content_type="application/json")
+            return self._dressed(half, {})
         if fault.kind in BODY_FAULTS:
             changed = answer(self.faults.spoil(fault, orjson.loads(body)), response.status) if body else response
             return self._dressed(changed, response.headers)
@@ -205,6 +208,8 @@ def _instead(fault: Fault) -> web.Response | None:
             response = answer({"message": "Missing Access", "code": 50001}, 403)
         case "empty":
             response = answer([])
+        case "page":
+            response = _page(fault.status, f"{fault.status}", {})
         case "not_json":
             response = _page(200, "502 Bad Gateway", {})
         case "throttle":

@@ -11,6 +11,8 @@ Kind = Literal[
     "status",  # an error status of Discord's, 500 unless ``status`` says otherwise
     "truncate",  # the body ends early, the connection with it
     "not_json",  # an HTML page with the right status
+    "page",  # an HTML page with ``status``, as from in front of the API
+    "half",  # half of the JSON, as though it were all
     "reset",  # the connection is reset before an answer
     "delay",  # the answer comes ``seconds`` later
     "stall",  # headers come, the body only after ``seconds``
@@ -23,7 +25,7 @@ Kind = Literal[
     "empty",  # an empty list, as after losing Read Message History
 ]
 Variant = Literal["bare", "no_bucket", "reset_zero", "hour", "global_unsaid", "shared"]
-ERRORS: Final = frozenset({"status", "unauthorized", "forbidden", "throttle", "empty"})
+ERRORS: Final = frozenset({"status", "page", "unauthorized", "forbidden", "throttle", "empty"})
 OPTIONAL: Final = frozenset(
     {
         "title",
