@@ -6,8 +6,10 @@ Run by ``nox -s bench``; ``--short`` takes two to three minutes, ``--only`` runs
 import argparse
 import asyncio
 import logging
+import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,8 +89,8 @@ async def main(parts: Sequence[str], folder: Path, *, short: bool) -> dict[str, 
         bench = Bench(database=database, folder=folder, short=short)
         for part in parts:
             since = time.monotonic()
-            measure, _ = PARTS[part]
-            measured[part] = {**await measure(bench), "took_seconds": round(time.monotonic() - since, 1)}
+            measured[part] = await attempt(part, bench)
+            measured[part]["took_seconds"] = round(time.monotonic() - since, 1)
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "took_seconds": round(time.monotonic() - begun, 1),
@@ -98,9 +100,23 @@ async def main(parts: Sequence[str], folder: Path, *, short: bool) -> dict[str, 
     }
 
 
+async def attempt(part: str, bench: Bench) -> dict[str, Any]:
+    """Measure one part; one that fails leaves the others their figures."""
+    measure, _ = PARTS[part]
+    try:
+        return await measure(bench)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is shown, and the exit status says so
+        traceback.print_exception(error)
+        return {"error": repr(error)}
+
+
 def text(result: Mapping[str, Any]) -> str:
     """All of it, for a person."""
-    shown = [show(result[part]) for part, (_, show) in PARTS.items() if part in result]
+    shown = [
+        f"{part} could not be measured: {result[part]['error']}" if "error" in result[part] else show(result[part])
+        for part, (_, show) in PARTS.items()
+        if part in result
+    ]
     return "\n\n".join([machine.text(result), *shown])
 
 
@@ -125,3 +141,4 @@ if __name__ == "__main__":
     asked.json.write_bytes(orjson.dumps(measurements, option=orjson.OPT_INDENT_2))
     print(text(measurements))
     print(f"\nThe same as JSON, with every single run: {asked.json}")
+    sys.exit(any("error" in measurements[part] for part in wanted))

@@ -29,6 +29,8 @@ WINDOWS: Final[Sequence[Window]] = ("fixed", "sliding")
 GOALS: Final = {1: 0.98, 10: 0.98, 50: 0.95, 500: 0.95}
 AT_A_TIME: Final = load(None, {}, Path("/")).scans.concurrency
 """Channels that one process reads at the same time; the others wait until one of them ends."""
+PATIENCE: Final = 60.0
+"""Seconds that the processes may take to start."""
 BEGIN_GOAL: Final = 5.0
 """Seconds in which 50 channels are to have begun."""
 
@@ -59,7 +61,7 @@ def _rounds() -> Iterator[Sequence[Shape]]:
 
 SHORT: Final = Form(
     repeats=1,
-    rounds=([("fixed", 1, 1), ("sliding", 10, 3), ("fixed", 50, 1), ("sliding", 500, 3)],),
+    rounds=([("fixed", 1, 1), ("sliding", 10, 1), ("fixed", 50, 1), ("sliding", 500, 3)],),
     settle=3,
     stretch=10,
 )
@@ -102,7 +104,7 @@ async def measure(database: Database, folder: Path, form: Form, shape: Shape) ->
 async def watch(there: StandIn, programs: Sequence[Program], form: Form, channels: int) -> dict[str, Any]:
     """Wait until all channels have begun that can be at work at the same time, then count."""
     loop = asyncio.get_running_loop()
-    patience = loop.time() + 10 + 3 * channels / ceiling(channels)
+    patience = loop.time() + PATIENCE + 3 * channels / ceiling(channels)
     at_work = min(channels, len(programs) * AT_A_TIME)
     while len(firsts := begun(seen := await there.ask("seen"))) < at_work:
         for one in programs:

@@ -107,7 +107,7 @@ async def measure(client: str, discord: Discord, environ: dict[str, str] | None 
         process.kill()
         raise
     if process.returncode:
-        sys.exit(f"{client} ended with {process.returncode}.")
+        raise RuntimeError(f"{client} ended with {process.returncode}.")
     result: dict[str, Any] = orjson.loads(out)
     return result
 
