@@ -38,7 +38,8 @@ SPREAD: Final = {Priority.PEOPLE: 0.0, Priority.SCAN: 0.01}
 than scans may book ahead, so that no turn is lost by it."""
 OUTAGE_PAUSE: Final = 0.5
 """Seconds between two tries to reach the budget."""
-LONGEST_SLEEP: Final = 60.0
+LONGEST_SLEEP: Final = 5.0
+"""Seconds after which whoever waits is looked at again, whatever was expected."""
 
 
 @define(eq=False)
