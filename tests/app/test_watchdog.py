@@ -272,6 +272,15 @@ async def test_a_gateway_that_nobody_tells(bot: Bot, discord: Simulator) -> None
             await task
 
 
+async def test_an_intent_that_was_switched_off(bot: Bot, discord: Simulator) -> None:
+    """What Discord calls final at an Identify ends the program too."""
+    discord.world.application.flags = 0
+    async with running(bot, ready=False) as task:
+        with pytest.raises(StartFailed, match="switch the Message Content Intent on"):
+            await task
+    assert bot.watchdog.reconnects == {}
+
+
 async def test_twenty_new_sessions_leave_nothing_behind(bot: Bot, gateway: Gateway) -> None:
     """As many tasks and open files as after the first."""
 
