@@ -68,6 +68,7 @@ class Listed:
     messages: dict[int, Mapping[str, Any]] = field(factory=dict)
     permissions: Permission = READING
     nsfw: bool = False
+    unauthorized: bool = False
     gate: asyncio.Semaphore | None = None
     """Each page waits for one permit, where there is a gate."""
     asked: int = 0

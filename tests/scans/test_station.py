@@ -148,3 +148,11 @@ async def test_a_station_describes_the_work(bench: Bench) -> None:
     """What a worker is told: as many at once as configured, under the configured lease."""
     station = bench.work.station(concurrency=7, poll=timedelta(seconds=1))
     assert ("scans", 7, bench.work.lease_time) == (station.name, station.concurrency, station.lease)
+
+
+async def test_nothing_is_claimed_with_a_refused_token(bench: Bench) -> None:
+    """The run waits for the next start, and none of its attempts is used up."""
+    run = await bench.start()
+    bench.listed.unauthorized = True
+    assert await bench.claim() is None
+    assert (await bench.run(run.id)).attempts == 0

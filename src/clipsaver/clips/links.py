@@ -2,10 +2,14 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from attrs import frozen
+
+FOLDER: Final = "attachments/"
+"""What is in every link to an attachment."""
 
 # Channel, attachment, name; ephemeral attachments have a folder of their own. The host is not looked at: which hosts
 # files may be fetched from is decided where they are fetched.
@@ -24,6 +28,8 @@ class AttachmentLink:
 
 def attachment_link(url: str | None) -> AttachmentLink | None:
     """What an attachment's link points to; None for any other link."""
+    if url is None or FOLDER not in url:
+        return None
     parts = _split(url)
     if parts is None or parts.scheme not in {"http", "https"}:
         return None
@@ -42,8 +48,14 @@ def filename_in(url: str) -> str:
 def expiry(url: str) -> datetime | None:
     """When a signed link dies: its ``ex``, seconds in hex; None for a link that does not say."""
     said = _EXPIRES.search(url)
+    return None if said is None else _moment(said[1])
+
+
+@lru_cache(maxsize=1024)
+def _moment(seconds: str) -> datetime | None:
+    """Links that were signed together die together."""
     try:
-        return None if said is None else _EPOCH + timedelta(seconds=int(said[1], 16))
+        return _EPOCH + timedelta(seconds=int(seconds, 16))
     except OverflowError:
         return None
 

@@ -105,8 +105,10 @@ def _of_attachment(message_id: int, attachment: AttachmentSnapshot, *, forwarded
 
 
 def _of_medium(message_id: int, clip_id: str, medium: MediaSnapshot, *, forwarded: bool) -> FoundClip:
-    link = attachment_link(medium.url)
-    filename = medium.name or (link.filename if link else filename_in(medium.url))
+    filename = medium.name
+    if not filename:
+        link = attachment_link(medium.url)
+        filename = link.filename if link else filename_in(medium.url)
     return FoundClip(
         clip_id=clip_id,
         message_id=message_id,

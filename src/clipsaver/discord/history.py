@@ -74,6 +74,11 @@ class History:
 
     rest: Rest
 
+    @property
+    def unauthorized(self) -> bool:
+        """Whether Discord has refused our token: nothing can be read until the program starts with another."""
+        return self.rest.unauthorized
+
     async def page(
         self,
         channel_id: int,
@@ -100,13 +105,13 @@ class History:
             log.warning("discord.date_missing", channel_id=channel_id)
         listed: list[RawMessage] = answer.body
         there = {one.id: one for one in listed if _asked_for(one, channel_id, before, after)}
-        strays = sum(one.id not in there for one in listed)
+        strays = 0 if len(there) == len(listed) else sum(one.id not in there for one in listed)
         if strays:
             log.warning("discord.page_strayed", channel_id=channel_id, strays=strays, messages=len(listed))
-        ids = tuple(sorted(there))
+        ids = sorted(there)
         return Page(
-            messages=tuple(there[number] for number in ids),
-            ids=ids,
+            messages=tuple([there[number] for number in ids]),
+            ids=tuple(ids),
             before=before,
             after=after,
             limit=limit,

@@ -17,8 +17,8 @@ from clipsaver.discord.structuring import Mismatch, OddPayload
 
 UNREADABLE: Final = (msgspec.DecodeError, RecursionError)
 """What msgspec says of what is no JSON, or not of the kind that is wanted, or nested beyond all bounds."""
-NOTHING: Final = (b"", b"null")
-"""A field that is absent, or null."""
+FILES: Final = b"attachments"
+"""What is in every link to a file that Discord keeps, however its slashes are written."""
 
 Snowflake = Annotated[int, Meta(ge=0, le=LARGEST)]
 
@@ -79,12 +79,12 @@ class RawMessage(Struct, gc=False):
 
     @property
     def has_more_than_files(self) -> bool:
-        """Whether there is a forward, a component or an embedded video in it; an odd one is taken to have."""
+        """Whether there is a forward, a component or an embed of a file in it; an odd one is taken to have."""
         return bool(
             self.components
             or self.message_snapshots
             or self.odd
-            or (self.embeds and any(bytes(embed.video) not in NOTHING for embed in self.embeds))
+            or (self.embeds and any(FILES in bytes(embed.video) for embed in self.embeds))
         )
 
     def detach(self) -> Self:

@@ -19,6 +19,7 @@ from clipsaver.errors import ClipsaverError
 T = TypeVar("T")
 Overrides = Callable[[Converter], Mapping[str, Any]]
 
+DIGITS: Final = len(str(LARGEST))
 LARGEST_PIXELS: Final = 2**31 - 1
 
 
@@ -46,7 +47,7 @@ class Mismatch(ValueError):
 def whole(value: object, _: object = None) -> int:
     """A whole number as JSON or as text; Discord writes ids and permissions as text."""
     if type(value) is str and value.isascii() and value.isdigit():
-        number = int(value) if len(value) <= len(str(LARGEST)) else LARGEST + 1
+        number = int(value) if len(value) <= DIGITS else LARGEST + 1
     elif type(value) is int:
         number = value
     elif type(value) is float and value.is_integer():

@@ -1,9 +1,11 @@
 """Keeping what all runs of this process have read, together: whatever arrives during a commit goes into the next."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
+from typing import TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -16,6 +18,14 @@ from clipsaver.postgres.pool import Connection, Pool, in_transaction
 from clipsaver.scans import store
 from clipsaver.scans.model import Advance
 
+T = TypeVar("T")
+
+IN_HAND = 400
+"""Pages that all runs together hold at most: read, and not yet committed."""
+PAUSE = 0.008
+"""Seconds between two commits: what arrives meanwhile costs the next one little more."""
+CONNECTIONS = 3
+"""Of the pool's connections, how many runs take at the same time for all but keeping; people need some too."""
 REFUSED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 """What PostgreSQL says of a row that it can't take."""
 
@@ -54,6 +64,9 @@ class Keeper:
     pool: Pool
     clips: Clips
     lease_time: timedelta
+    room: asyncio.Semaphore = field(factory=lambda: asyncio.Semaphore(IN_HAND), init=False)
+    """One for each page in hand."""
+    _few: asyncio.Semaphore = field(factory=lambda: asyncio.Semaphore(CONNECTIONS), init=False)
     _waiting: list[Handed] = field(factory=list, init=False)
     _keeping: asyncio.Task[None] | None = field(default=None, init=False)
 
@@ -68,11 +81,22 @@ class Keeper:
             self._keeping = asyncio.create_task(self._keep_all(), name="keep pages")
         await handed.kept
 
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Take one of the few connections for a run's beginning, its end, and whatever else is rare."""
+        async with self._few, self.pool.acquire() as conn:
+            yield conn
+
+    async def in_transaction(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """Do the like in a transaction."""
+        async with self._few:
+            return await in_transaction(self.pool, work)
+
     async def _keep_all(self) -> None:
         while self._waiting:
             handed, self._waiting = self._waiting, []
             await self._commit([one for one in handed if not one.kept.done()])
-            await asyncio.sleep(0)  # whoever was told just now hands in what has arrived meanwhile
+            await asyncio.sleep(PAUSE)
 
     async def _commit(self, handed: Sequence[Handed]) -> None:
         """Keep all of it in one transaction; what is in the way of the others is told so, and they go on without it."""

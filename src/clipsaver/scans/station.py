@@ -76,7 +76,9 @@ class ScanWork:
         )
 
     async def claim(self, token: UUID) -> Run | None:
-        """Take a run, if one waits."""
+        """Take a run, if one waits and Discord still takes our token."""
+        if self.history.unauthorized:
+            return None
         async with self.pool.acquire() as conn:
             return await store.claim(conn, token=token, lease=self.lease_time)
 
@@ -96,7 +98,6 @@ class ScanWork:
             guild_id=str(run.guild_id), channel_id=str(run.channel_id), run_id=str(run.id)
         ):
             crawl = Crawl(
-                pool=self.pool,
                 history=self.history,
                 access=self.access,
                 keeper=self.keeper,

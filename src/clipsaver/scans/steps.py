@@ -1,8 +1,9 @@
 """One claimed run, from where it stands to its end: pages are read ahead while earlier ones are committed."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any
@@ -10,27 +11,25 @@ from typing import Any
 import structlog
 from attrs import define, evolve, field, frozen
 
-from clipsaver.clips.finding import find_in, sift
-from clipsaver.clips.model import Batch, Portion, Sifted, StaleRules
+from clipsaver.clips.model import Batch, Portion, StaleRules
 from clipsaver.clips.rules import Rules
 from clipsaver.discord import snowflakes
 from clipsaver.discord.access import Access, ChannelAccess
-from clipsaver.discord.history import History, Page, proves
+from clipsaver.discord.history import History
 from clipsaver.discord.permissions import missing
-from clipsaver.errors import ClipsaverError, LeaseLost, NotAllowed, NotThere
+from clipsaver.errors import LeaseLost, NotAllowed, NotThere
 from clipsaver.guilds.settings import Settings, resolve
 from clipsaver.postgres import ranges
-from clipsaver.postgres.pool import Connection, Pool, in_transaction
+from clipsaver.postgres.pool import Connection
 from clipsaver.postgres.ranges import Ranges
 from clipsaver.scans import plan, store
 from clipsaver.scans.keeping import Keeper
 from clipsaver.scans.model import Advance, ChannelRules, Figures, Rescan, Run, RunStatus
+from clipsaver.scans.reading import Reader, ReadPage
 from clipsaver.work.worker import Lease
 
 log = structlog.get_logger("clipsaver.scans")
 
-READ_AHEAD = 8
-"""Pages in hand at most: read, and not yet committed."""
 HORIZON_LAG = timedelta(seconds=5)
 """Ids younger than this, by Discord's clock, are left to the next run: their messages may still be on their way."""
 MARK_EVERY = 30.0
@@ -55,27 +54,9 @@ class Known:
 
 
 @define(kw_only=True)
-class ReadPage:
-    """A page, and which ids of the run it closes."""
-
-    closes: Ranges
-    messages: int
-    """How many of them the run has fetched."""
-    sifted: Sifted
-    _found: tuple[Rules, Batch] | None = field(default=None, init=False)
-
-    def under(self, rules: Rules) -> Batch:
-        """What is found in it under these rules; looked through again only if it was under others before."""
-        if self._found is None or self._found[0] is not rules:
-            self._found = (rules, find_in(self.sifted, rules))
-        return self._found[1]
-
-
-@define(kw_only=True)
 class Crawl:
     """Reads one run's channel; everything it writes is fenced by the lease."""
 
-    pool: Pool
     history: History
     access: Access
     keeper: Keeper
@@ -93,7 +74,7 @@ class Crawl:
     newest: int | None = None
     progress: bool = False
     """Whether anything was committed since the claim."""
-    _marked_at: float = field(factory=lambda: asyncio.get_running_loop().time(), init=False)
+    _marked_at: float = field(default=-math.inf, init=False)
     _known: Known | None = field(default=None, init=False)
     _telling: asyncio.Task[None] | None = field(default=None, init=False)
 
@@ -141,7 +122,7 @@ class Crawl:
             direction=self.run.direction,
             rescan=self.run.rescan,
         )
-        async with self.pool.acquire() as conn:
+        async with self.keeper.connection() as conn:
             run = await store.mark_scan_started(conn, self.run.id, token=self.lease.token, horizon=horizon, todo=todo)
         return _held(run)
 
@@ -156,79 +137,21 @@ class Crawl:
     # ── reading ──
 
     async def _read_and_keep(self) -> None:
-        """Read on in one task while this one commits what has arrived, until the todo is read or trouble comes."""
-        arrived: asyncio.Queue[ReadPage | None] = asyncio.Queue()
-        looked: asyncio.Queue[ReadPage | None] = asyncio.Queue()
-        room = asyncio.Semaphore(READ_AHEAD)
-        reader = asyncio.create_task(self._read(arrived, room))
-        looker = asyncio.create_task(self._look(arrived, looked))
-        drain = asyncio.create_task(self._stop_when_draining(reader))
-        try:
-            ended = False
-            while not ended:
-                pages = [await looked.get()]
-                while not looked.empty():
-                    pages.append(looked.get_nowait())
-                ended = pages[-1] is None
-                read = [page for page in pages if page is not None]
-                if read:
-                    await self._keep(read)
-                for _ in read:
-                    room.release()
-            with suppress(asyncio.CancelledError):
-                await reader
-            await looker
-        finally:
-            for task in (drain, looker, reader):
-                task.cancel()
-            await asyncio.gather(reader, looker, drain, return_exceptions=True)
-
-    async def _look(self, arrived: "asyncio.Queue[ReadPage | None]", looked: "asyncio.Queue[ReadPage | None]") -> None:
-        """Look through what arrives; the next page has been asked for by then, and is on its way meanwhile."""
-        try:
-            while (page := await arrived.get()) is not None:
-                page.under(self._rules.rules)
-                looked.put_nowait(page)
-        finally:
-            looked.put_nowait(None)
-
-    async def _stop_when_draining(self, reader: asyncio.Task[None]) -> None:
-        await self.lease.draining.wait()
-        reader.cancel()
-
-    async def _read(self, arrived: "asyncio.Queue[ReadPage | None]", room: asyncio.Semaphore) -> None:
-        """Ask for page after page; None in the queue says that this is over."""
-        todo, left = self.todo, self._left(self.figures)
-        try:
-            while ask := plan.next_ask(todo, direction=self.run.direction, left=left):
-                await room.acquire()
-                page = await self.history.page(
-                    self.run.channel_id,
-                    before=ask.before,
-                    after=ask.after,
-                    limit=ask.limit,
-                    on_wait=self._waiting,
-                )
-                read = await self._believe(ask, page, todo)
-                todo = ranges.subtract(todo, read.closes)
-                left = None if left is None else left - read.messages
-                arrived.put_nowait(read)
-        finally:
-            arrived.put_nowait(None)
-
-    async def _believe(self, ask: plan.Ask, page: Page, todo: Ranges) -> ReadPage:
-        """Tell what a page proves; that nothing is left counts only if the bot may still read the channel."""
-        if not page.messages or (ask.before is not None and page.short):
-            await self._readable()
-        proved = proves(page, horizon=self.run.horizon or 0)
-        closes = plan.closes(ask, proved, todo)
-        if not closes:
-            raise ClipsaverError("Discord answered with messages that were not asked for.")
-        messages = page.messages
-        if not ranges.covers(closes, page.ids):
-            messages = tuple(message for message in messages if ranges.contains(closes, message.id))
-        sifted = sift(messages, self.application_id, self.bot_id)
-        return ReadPage(closes=closes, messages=len(messages), sifted=sifted)
+        """Read on while what has arrived is committed, until the todo is read or trouble comes."""
+        reader = Reader(
+            history=self.history,
+            run=self.run,
+            application_id=self.application_id,
+            bot_id=self.bot_id,
+            readable=self._readable,
+            rules=lambda: self._rules.rules,
+            on_wait=self._waiting,
+            draining=self.lease.draining,
+            room=self.keeper.room,
+        )
+        async with aclosing(reader.pages(self.todo, self._left(self.figures))) as arriving:
+            async for pages in arriving:
+                await self._keep(pages)
 
     def _left(self, figures: Figures) -> int | None:
         limit = self.run.message_limit
@@ -243,13 +166,14 @@ class Crawl:
             self._telling = asyncio.create_task(self._tell(until))
 
     async def _tell(self, until: datetime) -> None:
-        async with self.pool.acquire() as conn:
+        async with self.keeper.connection() as conn:
             await store.set_waiting(conn, self.run.id, token=self.lease.token, until=until)
 
     # ── keeping ──
 
     async def _keep(self, pages: Sequence[ReadPage]) -> None:
         """Commit pages and the run's progress together; again, with the new rules, if those changed meanwhile."""
+        await self._mark(chain.from_iterable(page.sifted.ids for page in pages))
         for attempt in range(RULES_TRIES):
             advance = self._advance(pages)
             try:
@@ -266,7 +190,6 @@ class Crawl:
         self.todo, self.figures = advance.todo, advance.figures
         if advance.portion.seen_hash != advance.portion.rules_hash:
             await self._learn()
-        await self._mark(advance.portion.batch.ids)
         log.debug("scan.pages_kept", pages=len(pages), messages=self.figures.messages_scanned)
 
     def _advance(self, pages: Sequence[ReadPage]) -> Advance:
@@ -311,7 +234,7 @@ class Crawl:
 
     async def _learn(self) -> Known:
         """Read what decides about clips now; settled once for as long as nobody changes it."""
-        async with self.pool.acquire() as conn:
+        async with self.keeper.connection() as conn:
             channel = await store.rules_of_channel(conn, self.run.channel_id)
         if channel is None:
             raise NotThere("The channel is gone.")
@@ -323,13 +246,13 @@ class Crawl:
             self._known = Known(channel=channel, settings=settings, rules=Rules.of(settings))
         return self._known
 
-    async def _mark(self, ids: Sequence[int]) -> None:
-        """Write the channel's indexed columns now and then."""
+    async def _mark(self, ids: Iterable[int]) -> None:
+        """Write the channel's indexed columns now and then; first of all, or a run that is killed has seen nothing."""
         self.newest = max(chain(ids, () if self.newest is None else (self.newest,)), default=None)
         now = asyncio.get_running_loop().time()
         if now - self._marked_at > MARK_EVERY:
             self._marked_at = now
-            async with self.pool.acquire() as conn:
+            async with self.keeper.connection() as conn:
                 await store.mark_channel_scanned(
                     conn, self.run.channel_id, newest=self.newest, horizon=self.run.horizon or 0
                 )
@@ -344,7 +267,7 @@ class Crawl:
             )
             return run
 
-        return await in_transaction(self.pool, ended)
+        return await self.keeper.in_transaction(ended)
 
 
 def _held(run: Run | None) -> Run:

@@ -1,0 +1,137 @@
+"""Reading a run's pages ahead: one is on its way while the one before is looked through and earlier ones are kept."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
+
+from attrs import define, field
+
+from clipsaver.clips.finding import find_in, sift
+from clipsaver.clips.model import Batch, Sifted
+from clipsaver.clips.rules import Rules
+from clipsaver.discord.history import History, Page, proves
+from clipsaver.discord.rest import OnWait
+from clipsaver.errors import ClipsaverError
+from clipsaver.postgres import ranges
+from clipsaver.postgres.ranges import Ranges
+from clipsaver.scans import plan
+from clipsaver.scans.model import Run
+
+READ_AHEAD = 24
+"""Pages of one run in hand at most: read, and not yet committed."""
+
+
+@define(kw_only=True)
+class ReadPage:
+    """A page, and which ids of the run it closes."""
+
+    closes: Ranges
+    messages: int
+    """How many of them the run has fetched."""
+    sifted: Sifted
+    _found: tuple[Rules, Batch] | None = field(default=None, init=False)
+
+    def under(self, rules: Rules) -> Batch:
+        """What is found in it under these rules; looked through again only if it was under others before."""
+        if self._found is None or self._found[0] is not rules:
+            self._found = (rules, find_in(self.sifted, rules))
+        return self._found[1]
+
+
+@define(kw_only=True, eq=False)
+class Reader:
+    """Reads what one run has left."""
+
+    history: History
+    run: Run
+    application_id: int
+    bot_id: int
+    readable: Callable[[], Awaitable[object]]
+    """Raises where the bot may not read the channel any more."""
+    rules: Callable[[], Rules]
+    """What pages are looked through by now."""
+    on_wait: OnWait
+    draining: asyncio.Event
+    room: asyncio.Semaphore
+    """One for each page in hand, shared with all other runs."""
+    _ahead: asyncio.Semaphore = field(factory=lambda: asyncio.Semaphore(READ_AHEAD), init=False)
+    _in_hand: int = field(default=0, init=False)
+    _arrived: "asyncio.Queue[ReadPage | None]" = field(factory=asyncio.Queue, init=False)
+    _looked: "asyncio.Queue[ReadPage | None]" = field(factory=asyncio.Queue, init=False)
+
+    async def pages(self, todo: Ranges, left: int | None) -> AsyncGenerator[list[ReadPage], None]:
+        """Whatever has arrived since the last time, until nothing is left, or the worker drains.
+
+        What is handed out counts as kept when the next is asked for. Trouble comes after all that came before it.
+        """
+        reading = asyncio.create_task(self._read(todo, left))
+        looking = asyncio.create_task(self._look())
+        draining = asyncio.create_task(self._stop_when_draining(reading))
+        try:
+            ended = False
+            while not ended:
+                arrived = [await self._looked.get()]
+                while not self._looked.empty():
+                    arrived.append(self._looked.get_nowait())
+                ended = arrived[-1] is None
+                if pages := [page for page in arrived if page is not None]:
+                    yield pages
+                    self._let_go(len(pages))
+            with suppress(asyncio.CancelledError):
+                await reading
+            await looking
+        finally:
+            for task in (draining, looking, reading):
+                task.cancel()
+            await asyncio.gather(reading, looking, draining, return_exceptions=True)
+            self._let_go(self._in_hand)
+
+    def _let_go(self, pages: int) -> None:
+        for _ in range(pages):
+            self._ahead.release()
+            self.room.release()
+        self._in_hand -= pages
+
+    async def _stop_when_draining(self, reading: asyncio.Task[None]) -> None:
+        await self.draining.wait()
+        reading.cancel()
+
+    async def _read(self, todo: Ranges, left: int | None) -> None:
+        """Ask for page after page; None in the queue says that this is over."""
+        try:
+            while ask := plan.next_ask(todo, direction=self.run.direction, left=left):
+                await self._ahead.acquire()
+                page = await self.history.page(
+                    self.run.channel_id, before=ask.before, after=ask.after, limit=ask.limit, on_wait=self.on_wait
+                )
+                read = await self._believe(ask, page, todo)
+                todo = ranges.subtract(todo, read.closes)
+                left = None if left is None else left - read.messages
+                await self.room.acquire()
+                self._in_hand += 1
+                self._arrived.put_nowait(read)
+        finally:
+            self._arrived.put_nowait(None)
+
+    async def _look(self) -> None:
+        """Look through what arrives; the next page has been asked for by then, and is on its way meanwhile."""
+        try:
+            while (page := await self._arrived.get()) is not None:
+                page.under(self.rules())
+                self._looked.put_nowait(page)
+        finally:
+            self._looked.put_nowait(None)
+
+    async def _believe(self, ask: plan.Ask, page: Page, todo: Ranges) -> ReadPage:
+        """Tell what a page proves; that nothing is left counts only if the bot may still read the channel."""
+        if not page.messages or (ask.before is not None and page.short):
+            await self.readable()
+        proved = proves(page, horizon=self.run.horizon or 0)
+        closes = plan.closes(ask, proved, todo)
+        if not closes:
+            raise ClipsaverError("Discord answered with messages that were not asked for.")
+        messages = page.messages
+        if not ranges.covers(closes, page.ids):
+            messages = tuple(message for message in messages if ranges.contains(closes, message.id))
+        sifted = sift(messages, self.application_id, self.bot_id)
+        return ReadPage(closes=closes, messages=len(messages), sifted=sifted)
