@@ -73,11 +73,22 @@ class Faulty:
 
     async def terminate(self, *, times: int, every: float) -> int:
         """Terminate every backend of the program, again and again; how many."""
-        return await self._again(TERMINATE, times=times, every=every)
+        async with self._beside() as conn:
+            hit = 0
+            for _ in range(times):
+                hit += len(await conn.fetch(TERMINATE))
+                await asyncio.sleep(every)
+            return hit
 
-    async def cancel(self, *, times: int, every: float) -> int:
-        """Cancel whatever statement of the program runs, again and again; how many."""
-        return await self._again(CANCEL, times=times, every=every)
+    async def cancel(self, *, hits: int) -> bool:
+        """Cancel whatever statement of the program runs until so many were hit; whether that many were."""
+        async with self._beside() as conn:
+            deadline = time.monotonic() + PATIENCE
+            hit = 0
+            while hit < hits and time.monotonic() < deadline:
+                hit += len(await conn.fetch(CANCEL))
+                await asyncio.sleep(0.001)
+            return hit >= hits
 
     @asynccontextmanager
     async def read_only(self, *, seconds: float) -> AsyncIterator[None]:
@@ -131,14 +142,6 @@ class Faulty:
                 await asyncio.sleep(0.002)
             await conn.execute("select from bot_channel_scan_runs where id = $1 for update", row["id"])
         return True
-
-    async def _again(self, statement: str, *, times: int, every: float) -> int:
-        async with self._beside() as conn:
-            hit = 0
-            for _ in range(times):
-                hit += len(await conn.fetch(statement))
-                await asyncio.sleep(every)
-            return hit
 
     async def _set(self, what: str) -> None:
         async with self._beside() as conn:

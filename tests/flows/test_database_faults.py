@@ -56,7 +56,7 @@ TROUBLES = (
     Trouble(name="paused past the lease", strike=lasting("paused", LEASE + 2), missing="database"),
     Trouble(name="a backend killed", strike=lambda one: one.crash()),
     Trouble(name="backends terminated", strike=lambda one: one.terminate(times=20, every=0.05)),
-    Trouble(name="statements canceled", strike=lambda one: one.cancel(times=40, every=0.005)),
+    Trouble(name="statements canceled", strike=lambda one: one.cancel(hits=4)),
     Trouble(name="deadlocks", strike=lambda one: one.deadlock(times=3), reason="DeadlockDetectedError"),
     Trouble(name="no connection left", strike=lasting("crowded", 2.5), missing="database"),
     Trouble(name="read-only", strike=lasting("read_only", 1.5), missing="worker"),
