@@ -218,6 +218,8 @@ alter table bot_channel_scan_runs add column if not exists requested_by snowflak
 -- Where the run's ids end, and what of its range is left to read; both fixed when it first starts.
 alter table bot_channel_scan_runs add column if not exists horizon bigint;
 alter table bot_channel_scan_runs add column if not exists todo int8multirange;
+-- The newest message it has read: the channel's own column is indexed, and written only now and then.
+alter table bot_channel_scan_runs add column if not exists newest_message_id snowflake;
 alter table bot_channel_scan_runs add column if not exists clips_found bigint not null default 0;
 alter table bot_channel_scan_runs add column if not exists skipped jsonb not null default '{}';
 alter table bot_channel_scan_runs add column if not exists cancel_requested_at timestamptz;

@@ -95,11 +95,11 @@ HOT: Final[dict[str, tuple[str, tuple[Any, ...]]]] = {
     "renew": (scans.RENEW, (RUN, RUN, SECONDS)),
     "progress": (
         scans.UPDATE_SCAN_PROGRESS,
-        ([RUN] * 50, [RUN] * 50, ["{}"] * 50, [1] * 50, [1] * 50, [1] * 50, [{}] * 50, SECONDS),
+        ([{"id": str(RUN), "token": str(RUN), "todo": "{}", "skipped": {}}] * 50, SECONDS),
     ),
     "waiting": (scans.SET_WAITING, (RUN, RUN, NOW)),
     "rules": (scans.RULES_OF_CHANNEL, (1,)),
-    "authors": (people.UPSERT_USERS, (HUNDRED, TEXTS, TEXTS, TEXTS)),
+    "authors": (people.UPSERT_USERS, ([{"id": n, "username": "x"} for n in HUNDRED],)),
     "messages": (clips.UPSERT_MESSAGES, ([{"message_id": n, "channel_id": 1, "guild_id": 1} for n in HUNDRED],)),
     "clips": (
         clips.UPSERT_CLIPS,

@@ -40,6 +40,8 @@ def _unwanted(message: MessageSnapshot, rules: Rules) -> str | None:
     from_bot = message.webhook_id is not None or (message.author is not None and message.author.bot)
     if from_bot and not rules.include_bots:
         return "from_bot"
+    if not rules.reads_text:
+        return None
     return rules.wants("\n".join((message.content, *(forward.content for forward in message.forwarded))))
 
 

@@ -106,6 +106,11 @@ class Rules:
         media_type = content_type.partition(";")[0].strip().lower()
         return media_type in self._types or f"{media_type.partition('/')[0]}/*" in self._types
 
+    @property
+    def reads_text(self) -> bool:
+        """Whether a message's text makes any difference."""
+        return self.match_regex is not None or self.exclude_regex is not None
+
     def wants(self, text: str) -> str | None:
         """None if a message with this text may hold a clip, else the key that says why not."""
         if self._match is not None and not _found(self._match, text):

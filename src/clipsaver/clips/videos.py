@@ -26,9 +26,12 @@ SPOILER_PREFIX: Final = "SPOILER_"
 def videos_in(message: MessageSnapshot, rules: Rules) -> list[FoundClip]:
     """Every video in a message by type or name, each file once: its own first, then what it forwards."""
     videos: dict[object, FoundClip] = {}
-    for attachment, forwarded in _attachments(message):
-        if rules.allows(filename=attachment.filename, content_type=attachment.content_type):
-            videos.setdefault(attachment.id, _of_attachment(message.id, attachment, forwarded=forwarded))
+    for place, forwarded in _places(message):
+        for attachment in place.attachments:
+            if rules.allows(filename=attachment.filename, content_type=attachment.content_type):
+                videos.setdefault(attachment.id, _of_attachment(message.id, attachment, forwarded=forwarded))
+    if not (message.forwarded or message.components or message.embeds):
+        return list(videos.values())
     for clip in _attached_media(message):
         if rules.allows(filename=clip.filename, content_type=clip.content_type):
             videos.setdefault(clip.attachment_id, clip)
@@ -38,18 +41,9 @@ def videos_in(message: MessageSnapshot, rules: Rules) -> list[FoundClip]:
     return list(videos.values())
 
 
-def _places(message: MessageSnapshot) -> Iterator[tuple[Place, bool]]:
+def _places(message: MessageSnapshot) -> list[tuple[Place, bool]]:
     """Where media can be, and whether that is a forwarded message."""
-    yield message, False
-    for forward in message.forwarded:
-        yield forward, True
-
-
-def _attachments(message: MessageSnapshot) -> Iterator[tuple[AttachmentSnapshot, bool]]:
-    """The attachments of a message and of what it forwards."""
-    for place, forwarded in _places(message):
-        for attachment in place.attachments:
-            yield attachment, forwarded
+    return [(message, False), *[(forward, True) for forward in message.forwarded]]
 
 
 def _attached_media(message: MessageSnapshot) -> Iterator[FoundClip]:

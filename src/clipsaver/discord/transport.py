@@ -17,7 +17,7 @@ from clipsaver.discord.routes import Route
 LARGEST: Final = 32 * 2**20
 """Bytes of a body; a page of the longest messages is below a megabyte."""
 CONNECTIONS: Final = 256
-TIMEOUT: Final = aiohttp.ClientTimeout(total=30, sock_connect=10, sock_read=20)
+TIMEOUT: Final = aiohttp.ClientTimeout(total=30, sock_connect=10)
 PROJECT: Final = "https://github.com/clipsaver/clipsaver"
 
 Read = Callable[[bytes], Any]

@@ -17,7 +17,7 @@ GET_USER: Final = """
 UPSERT_USERS: Final = """
     insert into users (discord_user_id, username, global_name, avatar)
     select fresh.id, fresh.username, fresh.global_name, fresh.avatar
-      from unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) as fresh (id, username, global_name, avatar)
+      from json_to_recordset($1::json) as fresh (id bigint, username text, global_name text, avatar text)
       left join users as known on known.discord_user_id = fresh.id
      where known.id is null
         or (known.username, known.global_name, known.avatar)
@@ -49,13 +49,16 @@ async def upsert_users(conn: Connection, users: Sequence[UserSnapshot]) -> None:
     """Write who is new or has changed, sorted by id; of two snapshots of one person the later counts."""
     latest = sorted({user.id: user for user in users}.values(), key=lambda user: user.id)
     if latest:
-        await conn.execute(
-            UPSERT_USERS,
-            [user.id for user in latest],
-            [user.username or None for user in latest],
-            [user.global_name for user in latest],
-            [user.avatar for user in latest],
-        )
+        rows = [
+            {
+                "id": user.id,
+                "username": user.username or None,
+                "global_name": user.global_name,
+                "avatar": user.avatar,
+            }
+            for user in latest
+        ]
+        await conn.execute(UPSERT_USERS, rows)
 
 
 async def ensure_users(conn: Connection, user_ids: Iterable[int]) -> None:

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 IN_HAND = 400
 """Pages that all runs together hold at most: read, and not yet committed."""
-PAUSE = 0.008
+PAUSE = 0.015
 """Seconds between two commits: what arrives meanwhile costs the next one little more."""
 CONNECTIONS = 3
 """Of the pool's connections, how many runs take at the same time for all but keeping; people need some too."""

@@ -87,6 +87,8 @@ class Run:
     """Where the run's ids end, exclusive; fixed when it first starts."""
     todo: Ranges | None = None
     """What is left to read; None before the run first starts."""
+    newest_message_id: int | None = None
+    """The newest message read so far."""
     messages_scanned: int = 0
     """Messages fetched and kept, each once; our own application's are not counted."""
     messages_matched: int = 0
@@ -169,6 +171,8 @@ class Advance:
     """Of the lease that whoever read them holds."""
     todo: Ranges
     figures: Figures
+    waiting_until: datetime | None = None
+    """Discord makes the run wait until then for what comes next."""
     rules: ChannelRules
     """What the pages were looked through by."""
     portion: Portion

@@ -17,7 +17,7 @@ from clipsaver.postgres.ranges import Ranges
 from clipsaver.scans import plan
 from clipsaver.scans.model import Run
 
-READ_AHEAD = 24
+READ_AHEAD = 64
 """Pages of one run in hand at most: read, and not yet committed."""
 
 

@@ -156,7 +156,9 @@ class Scans:
             if ended is None:
                 raise NotThere("That scan has already ended.")
             if ended.horizon is not None:
-                await store.mark_channel_scanned(conn, ended.channel_id, newest=None, horizon=ended.horizon)
+                await store.mark_channel_scanned(
+                    conn, ended.channel_id, newest=ended.newest_message_id, horizon=ended.horizon
+                )
             return ended
 
         ended = await in_transaction(self.pool, canceled)

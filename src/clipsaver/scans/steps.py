@@ -1,7 +1,6 @@
 """One claimed run, from where it stands to its end: pages are read ahead while earlier ones are committed."""
 
 import asyncio
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
@@ -74,8 +73,9 @@ class Crawl:
     newest: int | None = None
     progress: bool = False
     """Whether anything was committed since the claim."""
-    _marked_at: float = field(default=-math.inf, init=False)
+    _marked_at: float = field(factory=lambda: asyncio.get_running_loop().time(), init=False)
     _known: Known | None = field(default=None, init=False)
+    _waits_until: datetime | None = field(default=None, init=False)
     _telling: asyncio.Task[None] | None = field(default=None, init=False)
 
     async def __call__(self) -> Run | None:
@@ -104,7 +104,7 @@ class Crawl:
             )
         if self.run.todo is None:
             self.run = await self._fix_range(access, known)
-        self.todo = self.run.todo or ()
+        self.todo, self.newest = self.run.todo or (), self.run.newest_message_id
         self.figures = Figures(
             messages_scanned=self.run.messages_scanned,
             messages_matched=self.run.messages_matched,
@@ -158,7 +158,8 @@ class Crawl:
         return None if limit is None else max(limit - figures.messages_scanned, 0)
 
     def _waiting(self, until: datetime | None) -> None:
-        """Let people see until when Discord makes the run wait; the next commit takes it back."""
+        """Let people see until when Discord makes the run wait, and the next commit that it is over."""
+        self._waits_until = until
         if until is None or until - datetime.now(UTC) < WORTH_TELLING:
             return
         log.info("scan.waiting", until=until.isoformat())
@@ -173,7 +174,6 @@ class Crawl:
 
     async def _keep(self, pages: Sequence[ReadPage]) -> None:
         """Commit pages and the run's progress together; again, with the new rules, if those changed meanwhile."""
-        await self._mark(chain.from_iterable(page.sifted.ids for page in pages))
         for attempt in range(RULES_TRIES):
             advance = self._advance(pages)
             try:
@@ -190,6 +190,7 @@ class Crawl:
         self.todo, self.figures = advance.todo, advance.figures
         if advance.portion.seen_hash != advance.portion.rules_hash:
             await self._learn()
+        await self._mark(advance.portion.batch.ids)
         log.debug("scan.pages_kept", pages=len(pages), messages=self.figures.messages_scanned)
 
     def _advance(self, pages: Sequence[ReadPage]) -> Advance:
@@ -202,6 +203,7 @@ class Crawl:
             token=self.lease.token,
             todo=ranges.subtract(self.todo, covers),
             figures=self.figures.plus(_figures(batch)),
+            waiting_until=self._waits_until,
             rules=known.channel,
             portion=Portion(
                 guild_id=self.run.guild_id,
@@ -247,7 +249,7 @@ class Crawl:
         return self._known
 
     async def _mark(self, ids: Iterable[int]) -> None:
-        """Write the channel's indexed columns now and then; first of all, or a run that is killed has seen nothing."""
+        """Write the channel's indexed columns now and then; the run's own row knows them always."""
         self.newest = max(chain(ids, () if self.newest is None else (self.newest,)), default=None)
         now = asyncio.get_running_loop().time()
         if now - self._marked_at > MARK_EVERY:

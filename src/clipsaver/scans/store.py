@@ -79,10 +79,13 @@ update bot_channel_scan_runs set horizon = $3, todo = $4::int8multirange where i
 UPDATE_SCAN_PROGRESS = f"""
 update bot_channel_scan_runs r
 set todo = a.todo::int8multirange, messages_scanned = a.scanned, messages_matched = a.matched, clips_found = a.clips,
-    skipped = a.skipped, lease_until = clock_timestamp() + $8::interval, last_page_at = clock_timestamp(),
-    waiting_until = null, attempts = 0, error_message = null
-from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::jsonb[])
-         as a (id, token, todo, scanned, matched, clips, skipped),
+    skipped = a.skipped, lease_until = clock_timestamp() + $2::interval, last_page_at = clock_timestamp(),
+    waiting_until = a.waiting_until, attempts = 0, error_message = null,
+    newest_message_id = greatest(r.newest_message_id, a.newest)
+from json_to_recordset($1::json) as a (
+         id uuid, token uuid, todo int8multirange, scanned bigint, matched bigint, clips bigint, skipped jsonb,
+         waiting_until timestamptz, newest bigint
+     ),
      bot_channels c {SETTINGS_AROUND}
 where r.id = a.id and r.lease_token = a.token and c.channel_id = r.channel_id
 returning r.id, {RULES}
@@ -236,17 +239,21 @@ async def update_scan_progress(
     conn: Connection, advances: Sequence[Advance], *, lease: timedelta
 ) -> Mapping[UUID, ChannelRules]:
     """Write how far runs are, and lock them until the transaction ends; the rules of those whose lease still holds."""
-    rows = await conn.fetch(
-        UPDATE_SCAN_PROGRESS,
-        [one.run_id for one in advances],
-        [one.token for one in advances],
-        [ranges.to_text(one.todo) for one in advances],
-        [one.figures.messages_scanned for one in advances],
-        [one.figures.messages_matched for one in advances],
-        [one.figures.clips_found for one in advances],
-        [dict(one.figures.skipped) for one in advances],
-        lease,
-    )
+    told = [
+        {
+            "id": str(one.run_id),
+            "token": str(one.token),
+            "todo": ranges.to_text(one.todo),
+            "scanned": one.figures.messages_scanned,
+            "matched": one.figures.messages_matched,
+            "clips": one.figures.clips_found,
+            "skipped": one.figures.skipped,
+            "waiting_until": one.waiting_until,
+            "newest": max(one.portion.batch.ids, default=None),
+        }
+        for one in advances
+    ]
+    rows = await conn.fetch(UPDATE_SCAN_PROGRESS, told, lease)
     return {row["id"]: structure(row, ChannelRules) for row in rows}
 
 
