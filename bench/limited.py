@@ -127,6 +127,7 @@ async def watch(there: StandIn, programs: Sequence[Program], form: Form, channel
         "begun": len(begun(seen)),
         "begun_seconds": last - first,
         "refused": sum(seen["throttled"].values()),
+        "refused_by_scope": seen["throttled"],
         "cpu_percent": sum(used) / (loop.time() - since) * 100,
     }
 
