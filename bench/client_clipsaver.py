@@ -12,6 +12,7 @@ import structlog
 
 from bench.measuring import Discord, Stopwatch, measured
 from clipsaver.app.ground import ground
+from clipsaver.app.memory import collect_seldom
 from clipsaver.config import load
 from clipsaver.postgres.pool import Pool
 from clipsaver.scans import store
@@ -41,6 +42,7 @@ async def run(discord: Discord) -> dict[str, Any]:
         "CLIPSAVER_DISCORD_REST_URL": discord.url,
         "CLIPSAVER_DISCORD_REQUESTS_PER_SECOND": "0",
     }
+    collect_seldom()
     config = load(None, environ, Path("/"))
     async with ground(config) as below:
         work = ScanWork(

@@ -10,6 +10,7 @@ from typing import TextIO
 import structlog
 
 from clipsaver import logs
+from clipsaver.app.memory import collect_seldom
 from clipsaver.config import Config, load
 from clipsaver.errors import StartFailed
 
@@ -30,6 +31,7 @@ def main(options: Namespace, *, environ: Mapping[str, str], cwd: Path) -> int:
         if options.command == "demo":
             from clipsaver.app.demo import demo  # noqa: PLC0415 - the simulator is imported for the demo alone
 
+            collect_seldom()
             return asyncio.run(demo(options))
         config = load(options.config, environ, cwd)
         if options.command == "check":
@@ -40,6 +42,7 @@ def main(options: Namespace, *, environ: Mapping[str, str], cwd: Path) -> int:
         log_to(config)
         from clipsaver.app.run import Role, run  # noqa: PLC0415 - hikari alone takes half a second to import
 
+        collect_seldom()
         return asyncio.run(run(config, Role(options.command)))
     except StartFailed as error:
         log.critical("start.failed", reason=str(error))
