@@ -151,6 +151,25 @@ async def test_many_runs_take_turns(stage: Stage, progress: Progress) -> None:
     assert list(await stage.scans.to_show(50)) == []
 
 
+async def test_only_one_is_brought_up_to_date_at_a_time(stage: Stage, progress: Progress) -> None:
+    """With many scans, edits must not take what the scans need; the last word of a run doesn't wait for its turn."""
+    runs = []
+    for number in range(3):
+        channel = stage.world.create_channel(stage.guild_id, f"more{number}").id
+        await stage.know()
+        runs.append(await stage.begin(channel, progress_channel_id=channel))
+        await look(progress)
+    for run in runs[:2]:
+        await due(stage, run, status="running", messages_scanned=5)
+    await due(stage, runs[2], status="succeeded", finished_at=datetime.now(UTC))
+    await look(progress)
+    said = [stage.said(run.channel_id)[0].content for run in runs]
+    assert "done" in said[2]
+    assert ["5 messages read" in one for one in said].count(True) == 1
+    await look(progress)
+    assert all("5 messages read" in stage.said(run.channel_id)[0].content for run in runs[:2])
+
+
 async def test_a_database_that_is_away(stage: Stage, progress: Progress, monkeypatch: pytest.MonkeyPatch) -> None:
     """A message that was sent and could not be remembered is edited later, not sent again."""
     real, failures = Scans.shown, [OSError("away")]

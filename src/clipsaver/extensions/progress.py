@@ -24,6 +24,8 @@ LOOK_EVERY: Final = 1.0
 """Seconds between looks at which messages are due; how often each is due, Scans says."""
 AT_ONCE: Final = 5
 """Messages being written at the same time, at most; with one look a second also how many in a second."""
+REFRESHED: Final = 1
+"""How many of those only bring figures up to date: with many scans they would take what the scans need."""
 MOST_KNOWN: Final = 1_000
 """Runs remembered between looks, among them some that are gone."""
 AT_THE_END: Final = 3.0
@@ -68,6 +70,7 @@ class Progress:
         if len(self._shown) > MOST_KNOWN or len(self._not_before) > MOST_KNOWN:
             self._shown.clear()
             self._not_before.clear()
+        refreshed = 0
         # Those that have to wait come first: the others must not wait with them.
         for status in await self.scans.to_show(2 * AT_ONCE + len(self._not_before)):
             if len(self._writing) >= AT_ONCE:
@@ -75,6 +78,10 @@ class Progress:
             run = status.run
             if run is None or run.id in busy or self._not_before.get(run.id, 0) > self.clock():
                 continue
+            if run.status.active and run.progress_message_id is not None:
+                refreshed += 1
+                if refreshed > REFRESHED:
+                    continue
             self._writing[run.id] = asyncio.create_task(self._write(run, words.progress(status, now=datetime.now(UTC))))
 
     async def settle(self) -> None:

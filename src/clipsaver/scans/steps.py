@@ -189,7 +189,8 @@ class Crawl:
         self.kept(advance.figures.beyond(self.figures))
         self.todo, self.figures = advance.todo, advance.figures
         if advance.portion.seen_hash != advance.portion.rules_hash:
-            await self._learn()
+            known = self._rules
+            self._known = evolve(known, channel=evolve(known.channel, rules_hash=advance.portion.rules_hash))
         await self._mark(advance.portion.batch.ids)
         log.debug("scan.pages_kept", pages=len(pages), messages=self.figures.messages_scanned)
 

@@ -141,7 +141,7 @@ where not progress_final and progress_channel_id is not null
   and (progress_shown_at is null or progress_shown_at < clock_timestamp() - $2::interval
        or progress_shown_at > clock_timestamp()
        or status not in ('queued', 'running'))
-order by progress_shown_at nulls first limit $1
+order by status in ('queued', 'running'), progress_shown_at nulls first limit $1
 """
 
 SHOWN = """
