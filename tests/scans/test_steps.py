@@ -130,6 +130,25 @@ async def test_age_restricted_channels_are_refused(bench: Bench) -> None:
     assert (await bench.carry_on()).status is RunStatus.SUCCEEDED
 
 
+async def test_age_restricted_channels_are_left_when_the_setting_is_switched_off(bench: Bench) -> None:
+    """In the middle of a scan: what was read is kept, and the run says why it went no further."""
+    bench.listed.nsfw = True
+    await _set(bench, scan_nsfw=True)
+    bench.listed.gate = asyncio.Semaphore(1)
+    await bench.start()
+    claimed = await bench.claim()
+    assert claimed is not None
+    work = asyncio.create_task(bench.work.work(*claimed))
+    await bench.scanned(claimed[0].id, 3)
+    await _set(bench, scan_nsfw=False)
+    for _ in range(30):
+        bench.listed.gate.release()
+    await work
+    run = await bench.run(claimed[0].id)
+    assert (RunStatus.FAILED, 3) == (run.status, run.messages_scanned)
+    assert "age-restricted" in (run.error_message or "")
+
+
 async def test_new_rules_in_the_middle_start_the_run_over(bench: Bench) -> None:
     """What was read under the old rules is read again, and each message counts once."""
     bench.listed.gate = asyncio.Semaphore(2)

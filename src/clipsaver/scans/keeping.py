@@ -16,7 +16,7 @@ from clipsaver.clips.service import Clips
 from clipsaver.errors import LeaseLost
 from clipsaver.postgres.pool import Connection, Pool, in_transaction
 from clipsaver.scans import store
-from clipsaver.scans.model import Advance
+from clipsaver.scans.model import LEASE_LOST, Advance
 
 T = TypeVar("T")
 
@@ -52,7 +52,7 @@ class Handed:
     def kept_if(self, held: bool) -> None:  # noqa: FBT001 - the answer itself
         """Tell the run that it is committed, or that its lease was lost; if it still listens."""
         if not held:
-            self.failed(LeaseLost("Another worker reads this channel now, or the scan was canceled."))
+            self.failed(LeaseLost(LEASE_LOST))
         elif not self.kept.done():
             self.kept.set_result(None)
 

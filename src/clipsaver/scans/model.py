@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from attrs import field, frozen
@@ -14,6 +14,8 @@ from clipsaver.clips.model import Portion
 from clipsaver.discord import snowflakes
 from clipsaver.postgres import ranges
 from clipsaver.postgres.ranges import IdRange, Ranges
+
+LEASE_LOST: Final = "Another worker reads this channel now, or the scan was canceled."
 
 
 class Direction(StrEnum):

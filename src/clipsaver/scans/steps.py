@@ -23,7 +23,7 @@ from clipsaver.postgres.pool import Connection
 from clipsaver.postgres.ranges import Ranges
 from clipsaver.scans import plan, store
 from clipsaver.scans.keeping import Keeper
-from clipsaver.scans.model import Advance, ChannelRules, Figures, Rescan, Run, RunStatus
+from clipsaver.scans.model import LEASE_LOST, Advance, ChannelRules, Figures, Rescan, Run, RunStatus
 from clipsaver.scans.reading import Reader, ReadPage
 from clipsaver.work.worker import Lease
 
@@ -98,10 +98,7 @@ class Crawl:
         """Look whether the channel may be read, and fix the run's range the first time."""
         access = await self._readable()
         known = await self._learn()
-        if access.nsfw and not known.settings.scan_nsfw:
-            raise NotAllowed(
-                f"#{access.channel.name} is age-restricted. Switch `scan_nsfw` on with `/settings set` to scan it."
-            )
+        self._admit(access, known)
         if self.run.todo is None:
             self.run = await self._fix_range(access, known)
         self.todo, self.newest = self.run.todo or (), self.run.newest_message_id
@@ -113,6 +110,12 @@ class Crawl:
         )
         self._start_over()
         log.info("scan.started", pieces=len(self.todo), attempt=self.run.attempts, direction=self.run.direction)
+
+    def _admit(self, access: ChannelAccess, known: Known) -> None:
+        if access.nsfw and not known.settings.scan_nsfw:
+            raise NotAllowed(
+                f"#{access.channel.name} is age-restricted. Switch `scan_nsfw` on with `/settings set` to scan it."
+            )
 
     async def _fix_range(self, access: ChannelAccess, known: Known) -> Run:
         horizon = snowflakes.at(access.date - HORIZON_LAG)
@@ -181,7 +184,8 @@ class Crawl:
             except StaleRules:
                 if attempt == RULES_TRIES - 1:
                     raise
-                await self._learn()
+                known = await self._learn()
+                self._admit(await self.access.of_bot(self.run.channel_id), known)
                 self._start_over()
                 continue
             break
@@ -276,7 +280,7 @@ class Crawl:
 def _held(run: Run | None) -> Run:
     """The row that was written under our lease; if there is none, the lease is another's."""
     if run is None:
-        raise LeaseLost("Another worker reads this channel now, or the scan was canceled.")
+        raise LeaseLost(LEASE_LOST)
     return run
 
 
