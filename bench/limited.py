@@ -61,7 +61,7 @@ def _rounds() -> Iterator[Sequence[Shape]]:
 
 SHORT: Final = Form(
     repeats=1,
-    rounds=([("fixed", 1, 1), ("sliding", 10, 1), ("fixed", 50, 1), ("sliding", 500, 3)],),
+    rounds=([("fixed", 1, 1), ("sliding", 10, 1), ("sliding", 50, 3), ("fixed", 500, 1)],),
     settle=3,
     stretch=10,
 )
