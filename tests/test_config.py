@@ -47,7 +47,7 @@ def test_without_anything_the_shipped_defaults_hold(loading: Loading, tmp_path: 
     assert (config.discord.requests_per_second, config.database.pool_size) == (48, 10)
     assert (config.web.host, config.web.port, config.web.public_url) == ("127.0.0.1", None, "")
     assert (config.log.level, config.log.format, config.log.levels) == ("INFO", "auto", {})
-    assert (config.scans.concurrency, config.scans.lease_seconds) == (100, 15)
+    assert (config.scans.concurrency, config.scans.lease_seconds) == (500, 15)
     assert config.jobs["purge_install_intents"] == {"cron": "*/30 * * * *", "grace_seconds": 360}
     assert config.jobs["purge_scan_runs"]["keep_days"] == 30
     assert config.jobs["purge_odd_payloads"]["keep_days"] == 7

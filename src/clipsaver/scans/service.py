@@ -155,10 +155,7 @@ class Scans:
             ended = await store.cancel(conn, run.id)
             if ended is None:
                 raise NotThere("That scan has already ended.")
-            if ended.horizon is not None:
-                await store.mark_channel_scanned(
-                    conn, ended.channel_id, newest=ended.newest_message_id, horizon=ended.horizon
-                )
+            await store.mark_channel_scanned(conn, ended)
             return ended
 
         ended = await in_transaction(self.pool, canceled)

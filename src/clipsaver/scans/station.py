@@ -14,7 +14,7 @@ from clipsaver.discord.access import Access
 from clipsaver.discord.history import History
 from clipsaver.discord.rest import Forbidden
 from clipsaver.errors import ClipsaverError, LeaseLost
-from clipsaver.postgres.pool import Pool
+from clipsaver.postgres.pool import Connection, Pool, in_transaction
 from clipsaver.scans import store
 from clipsaver.scans.keeping import Keeper
 from clipsaver.scans.model import Figures, Run, RunStatus
@@ -139,9 +139,17 @@ class ScanWork:
         attempts = 1 if progress else run.attempts
         final = error.permanent or attempts >= MOST_ATTEMPTS
         log.warning("scan.trouble", error=str(error), permanent=error.permanent, attempts=attempts, final=final)
-        async with self.pool.acquire() as conn:
-            if final:
-                await store.mark_scan_finished(conn, run.id, token=token, status=RunStatus.FAILED, error=str(error))
-            else:
-                delay = min(FIRST_DELAY * 2 ** (attempts - 1), LONGEST_DELAY)
+        if not final:
+            delay = min(FIRST_DELAY * 2 ** (attempts - 1), LONGEST_DELAY)
+            async with self.pool.acquire() as conn:
                 await store.postpone(conn, run.id, token=token, error=str(error), delay=delay)
+            return
+
+        async def fail(conn: Connection) -> None:
+            failed = await store.mark_scan_finished(
+                conn, run.id, token=token, status=RunStatus.FAILED, error=str(error)
+            )
+            if failed is not None:
+                await store.mark_channel_scanned(conn, failed)
+
+        await in_transaction(self.pool, fail)

@@ -70,7 +70,6 @@ class Crawl:
     lease: Lease
     todo: Ranges = ()
     figures: Figures = field(factory=Figures)
-    newest: int | None = None
     progress: bool = False
     """Whether anything was committed since the claim."""
     _marked_at: float = field(factory=lambda: asyncio.get_running_loop().time(), init=False)
@@ -101,7 +100,7 @@ class Crawl:
         self._admit(access, known)
         if self.run.todo is None:
             self.run = await self._fix_range(access, known)
-        self.todo, self.newest = self.run.todo or (), self.run.newest_message_id
+        self.todo = self.run.todo or ()
         self.figures = Figures(
             messages_scanned=self.run.messages_scanned,
             messages_matched=self.run.messages_matched,
@@ -255,23 +254,20 @@ class Crawl:
 
     async def _mark(self, ids: Iterable[int]) -> None:
         """Write the channel's indexed columns now and then; the run's own row knows them always."""
-        self.newest = max(chain(ids, () if self.newest is None else (self.newest,)), default=None)
+        newest = max(chain(ids, (self.run.newest_message_id or 0,)))
+        self.run = evolve(self.run, newest_message_id=newest or None)
         now = asyncio.get_running_loop().time()
         if now - self._marked_at > MARK_EVERY:
             self._marked_at = now
             async with self.keeper.connection() as conn:
-                await store.mark_channel_scanned(
-                    conn, self.run.channel_id, newest=self.newest, horizon=self.run.horizon or 0
-                )
+                await store.mark_channel_scanned(conn, self.run)
 
     async def _end(self) -> Run:
         async def ended(conn: Connection) -> Run:
             run = _held(
                 await store.mark_scan_finished(conn, self.run.id, token=self.lease.token, status=RunStatus.SUCCEEDED)
             )
-            await store.mark_channel_scanned(
-                conn, self.run.channel_id, newest=self.newest, horizon=self.run.horizon or 0
-            )
+            await store.mark_channel_scanned(conn, run)
             return run
 
         return await self.keeper.in_transaction(ended)

@@ -290,9 +290,10 @@ async def rules_of_channel(conn: Connection, channel_id: int) -> ChannelRules | 
     return None if row is None else structure(row, ChannelRules)
 
 
-async def mark_channel_scanned(conn: Connection, channel_id: int, *, newest: int | None, horizon: int) -> None:
-    """Write when a channel was scanned, the newest message seen, and whether its history has gaps up to `horizon`."""
-    await conn.execute(MARK_CHANNEL_SCANNED, channel_id, newest, horizon)
+async def mark_channel_scanned(conn: Connection, run: Run) -> None:
+    """Write what a run knows of its channel into the columns that are indexed; nothing while it has not begun."""
+    if run.horizon is not None:
+        await conn.execute(MARK_CHANNEL_SCANNED, run.channel_id, run.newest_message_id, run.horizon)
 
 
 async def runs_to_show(conn: Connection, *, limit: int, every: timedelta) -> list[Run]:
