@@ -2,13 +2,16 @@
 
 import hashlib
 import io
+from collections.abc import Mapping
 
+import aiohttp
 import av
 import pytest
 
 from clipsaver.simulator import files, videos
-from clipsaver.simulator.cdn import GONE
+from clipsaver.simulator.cdn_faults import GONE
 from clipsaver.simulator.entities import Attachment, Channel
+from clipsaver.simulator.faults import Kind
 from clipsaver.simulator.server import Simulator
 from clipsaver.simulator.world import World
 from tests.simulator.client import Client
@@ -111,10 +114,93 @@ async def test_a_range_outside_is_refused(client: Client, attachment: Attachment
     assert (answer.status, answer.headers["Content-Range"]) == (416, f"bytes */{attachment.size}")
 
 
-@pytest.mark.parametrize("asked", ["lines=1-2", "bytes=-", "bytes=5-x"])
+@pytest.mark.parametrize("asked", ["lines=1-2", "bytes=-", "bytes=5-x", "bytes=5-4", "bytes=0-1,4-5"])
 async def test_a_range_that_is_none_is_ignored(client: Client, attachment: Attachment, url: str, asked: str) -> None:
-    """The whole file comes."""
-    assert len((await client.get(url, headers={"Range": asked})).body) == attachment.size
+    """The whole file comes, as it does without one."""
+    answer = await client.get(url, headers={"Range": asked})
+    assert (answer.status, len(answer.body)) == (200, attachment.size)
+
+
+@pytest.mark.parametrize("known_by", ["ETag", "Last-Modified"])
+async def test_the_rest_of_the_same_file_can_be_had(client: Client, url: str, known_by: str) -> None:
+    """And of any other the whole: If-Range decides."""
+    whole = await client.get(url)
+    asked = {"Range": "bytes=1000-", "If-Range": whole.headers[known_by]}
+    rest = await client.get(url, headers=asked)
+    assert (rest.status, rest.body, rest.headers["ETag"]) == (206, whole.body[1000:], whole.headers["ETag"])
+    other = await client.get(url, headers=asked | {"If-Range": '"another"'})
+    assert (other.status, other.body) == (200, whole.body)
+
+
+async def test_the_cdn_answers_something_else(client: Client, simulator: Simulator, url: str) -> None:
+    """A dead link's page with any status, a redirect, a range that can't be satisfied; errors as everywhere."""
+    for status in (200, 403, 404):
+        simulator.faults.add("gone", "GET /attachments/*", count=1, status=status)
+        answer = await client.get(url)
+        assert (answer.status, answer.body) == (status, GONE.encode())
+    simulator.faults.add("redirect", count=1, location="http://169.254.169.254/x")
+    answer = await client.get(url, allow_redirects=False)
+    assert (answer.status, answer.headers["Location"]) == (302, "http://169.254.169.254/x")
+    simulator.faults.add("unsatisfiable", count=1)
+    answer = await client.get(url)
+    assert answer.status == 416
+    assert answer.headers["Content-Range"].startswith("bytes */")
+    simulator.faults.add("forbidden", count=1)
+    assert (await client.get(url)).status == 403
+    simulator.faults.add("not_json", count=1)
+    answer = await client.get(url)
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    simulator.faults.add("reset")
+    with pytest.raises(aiohttp.ClientError):
+        await client.get(url)
+    simulator.faults.clear()
+    assert (await client.get(url)).status == 200
+
+
+async def test_the_cdn_sends_other_bytes(client: Client, simulator: Simulator, url: str) -> None:
+    """Half of them, twice of them, a picture, packed ones, or those of another file; as though all were well."""
+    whole = await client.get(url)
+
+    async def got(kind: Kind, **headers: str) -> tuple[int, bytes, Mapping[str, str]]:
+        simulator.faults.add(kind, count=1)
+        answer = await client.get(url, headers={"Accept-Encoding": "identity"} | headers)
+        return answer.status, answer.body, answer.headers
+
+    assert (await got("half"))[:2] == (200, whole.body[: len(whole.body) // 2])
+    assert (await got("long"))[:2] == (200, whole.body * 2)
+    assert (await got("long", Range=f"bytes={len(whole.body) - 1}-"))[1] == whole.body[-1:] + whole.body
+    assert (await got("long", Range=f"bytes={len(whole.body) + 1}-"))[1] == whole.body[1:]
+    _, body, headers = await got("wrong_type")
+    assert (body[:4], headers["Content-Type"]) == (b"\x89PNG", "image/png")
+    _, body, headers = await got("gzip")
+    assert (body, headers["Content-Encoding"]) == (whole.body, "gzip")  # unpacked by the client
+    status, body, headers = await got("no_ranges", Range="bytes=5-")
+    assert (status, body, headers["Accept-Ranges"]) == (200, whole.body, "none")
+    _, body, headers = await got("uncounted")
+    assert (body, headers.get("Content-Length")) == (whole.body, None)
+    status, body, headers = await got("changed", Range="bytes=4000-", **{"If-Range": whole.headers["ETag"]})
+    assert (status, len(body), body[:4096]) == (200, len(whole.body), whole.body[:4096])
+    assert body[4096:] == bytes(255 - one for one in whole.body[4096:])
+    assert headers["ETag"] != whole.headers["ETag"]
+    assert (await got("changed", Range="bytes=5000-5001"))[1] == body[5000:5002]
+
+
+@pytest.mark.parametrize("kind", ["truncate", "break"])
+async def test_the_cdn_breaks_off(client: Client, simulator: Simulator, url: str, kind: Kind) -> None:
+    """At half of a file, with an end or a reset."""
+    simulator.faults.add(kind, count=1)
+    with pytest.raises(aiohttp.ClientError):
+        await client.get(url)
+
+
+async def test_the_cdn_is_slow(client: Client, simulator: Simulator, attachment: Attachment, url: str) -> None:
+    """It stops at half, or sends byte for byte; what comes is right."""
+    whole = b"".join(videos.pieces(attachment))
+    simulator.faults.add("stall", count=1, seconds=0.01)
+    assert (await client.get(url)).body == whole
+    drip = simulator.faults.add("drip", count=1, seconds=0.0)
+    assert (await client.get(url, headers={"Range": "bytes=10-29"})).body == whole[10:30]
+    assert drip.happened == 1
 
 
 async def test_links_end_after_a_day(client: Client, world: World, url: str) -> None:

@@ -275,7 +275,7 @@ async def test_a_simulator_that_never_began_ends_quietly() -> None:
 
 def test_a_reset_needs_a_connection() -> None:
     """Where the other side has gone already there is nothing to break."""
-    from clipsaver.simulator.exchange import _reset  # noqa: PLC0415 - tested once, here
+    from clipsaver.simulator.breaking import reset  # noqa: PLC0415 - tested once, here
 
     class Gone:
         transport: Any = None
@@ -290,9 +290,9 @@ def test_a_reset_needs_a_connection() -> None:
             """Remember it."""
             self.aborted = True
 
-    _reset(Gone())  # type: ignore[arg-type]
+    reset(Gone())  # type: ignore[arg-type]
     gone, pipe = Gone(), Pipe()
     gone.transport = pipe
-    reset: Callable[[Any], None] = _reset
-    reset(gone)
+    broken: Callable[[Any], None] = reset
+    broken(gone)
     assert pipe.aborted

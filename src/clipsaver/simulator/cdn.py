@@ -10,11 +10,10 @@ from aiohttp import web
 from attrs import frozen
 
 from clipsaver.simulator import files, videos
+from clipsaver.simulator.cdn_faults import FAULT, GONE, Body, instead, send, spoiled
 from clipsaver.simulator.entities import Attachment, Message, created_at
 from clipsaver.simulator.world import World
 
-GONE: Final = "This content is no longer available."
-"""What the CDN says of a link that has expired, was tampered with, or whose file is gone."""
 RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
 
 
@@ -33,35 +32,37 @@ class Cdn:
         attachment = self._signed(request)
         if attachment is None:
             return web.Response(status=404, text=GONE)
-        headers = {
-            "Accept-Ranges": "bytes",
-            "Cache-Control": "public, max-age=31536000",
-            "Content-Type": attachment.content_type or "application/octet-stream",
-            "ETag": f'"{blake2b(str(attachment.file_id).encode(), digest_size=16).hexdigest()}"',
-            "Last-Modified": format_datetime(created_at(attachment.id).replace(microsecond=0), usegmt=True),
-        }
-        wanted = _range(request.headers.get("Range"), attachment.size)
-        if wanted is None:
-            headers["Content-Range"] = f"bytes */{attachment.size}"
+        fault, body = request.get(FAULT), self._body(attachment)
+        if fault is not None:
+            other = instead(fault, body.size)
+            if other is not None:
+                return other
+            body = spoiled(fault, body)
+        headers = _headers(body)
+        wanted = _range(_asked(request, body), body.size)
+        start, stop = wanted or (0, body.size)
+        if wanted is not None and start >= stop:
+            headers["Content-Range"] = f"bytes */{body.size}"
             return web.Response(status=416, headers=headers)
-        start, stop = wanted
-        partial = stop - start < attachment.size or "Range" in request.headers
-        if partial:
-            headers["Content-Range"] = f"bytes {start}-{stop - 1}/{attachment.size}"
-        response = web.StreamResponse(status=206 if partial else 200, headers=headers)
-        return await self._send(request, attachment, wanted, response)
-
-    async def _send(
-        self, request: web.Request, attachment: Attachment, wanted: tuple[int, int], response: web.StreamResponse
-    ) -> web.StreamResponse:
-        start, stop = wanted
-        response.content_length = stop - start
+        if wanted is not None:
+            headers["Content-Range"] = f"bytes {start}-{stop - 1}/{body.size}"
+        response = web.StreamResponse(status=200 if wanted is None else 206, headers=headers)
+        if body.counted:
+            response.content_length = stop - start
         await response.prepare(request)
         if request.method != "HEAD":
-            for piece in self._pieces(attachment, start, stop):
-                await response.write(piece)
+            await send(request, response, body.pieces(start, stop), stop - start, fault)
         await response.write_eof()
         return response
+
+    def _body(self, attachment: Attachment) -> Body:
+        return Body(
+            size=attachment.size,
+            content_type=attachment.content_type or "application/octet-stream",
+            tag=f'"{blake2b(str(attachment.file_id).encode(), digest_size=16).hexdigest()}"',
+            modified=created_at(attachment.id).replace(microsecond=0),
+            pieces=lambda start, stop: self._pieces(attachment, start, stop),
+        )
 
     def _pieces(self, attachment: Attachment, start: int, stop: int) -> Iterator[bytes]:
         data = self.world.uploads.get(attachment.id, (attachment, None))[1]
@@ -98,14 +99,32 @@ def _files(message: Message) -> list[Attachment]:
     return [*message.attachments, *(media.attachment for media in message.media if media.attachment)]
 
 
+def _headers(body: Body) -> dict[str, str]:
+    """What is said of a file, whichever part of it is sent."""
+    headers = {
+        "Accept-Ranges": "bytes" if body.ranged else "none",
+        "Cache-Control": "public, max-age=31536000",
+        "Content-Type": body.content_type,
+        "ETag": body.tag,
+        "Last-Modified": format_datetime(body.modified, usegmt=True),
+    }
+    return headers if body.encoding is None else headers | {"Content-Encoding": body.encoding}
+
+
+def _asked(request: web.Request, body: Body) -> str | None:
+    """The range that is asked for, unless it is asked for of another file (RFC 9110, 13.1.5)."""
+    same = request.headers.get("If-Range", body.tag) in {body.tag, format_datetime(body.modified, usegmt=True)}
+    return request.headers.get("Range") if body.ranged and same else None
+
+
 def _range(header: str | None, size: int) -> tuple[int, int] | None:
-    """The half-open range a header asks for, all without a usable one; None if it lies outside."""
+    """The half-open range a header asks for, empty if it lies outside; None without a usable one."""
     match = RANGE.fullmatch(header or "")
     if match is None or match[1] == match[2] == "":
-        return 0, size
+        return None
     if match[1] == "":
-        length = int(match[2])
-        return (max(size - length, 0), size) if length else None
+        return max(size - int(match[2]), 0), size
     start = int(match[1])
-    stop = min(int(match[2]) + 1, size) if match[2] else size
-    return (start, stop) if start < min(stop, size) else None
+    if match[2] and int(match[2]) < start:
+        return None
+    return start, min(int(match[2]) + 1, size) if match[2] else size

@@ -2,8 +2,6 @@
 
 import asyncio
 import re
-import socket
-import struct
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from email.utils import formatdate
@@ -14,6 +12,8 @@ from aiohttp import web
 from attrs import define, field
 
 from clipsaver.simulator.answers import USER, answer, refusal
+from clipsaver.simulator.breaking import reset
+from clipsaver.simulator.cdn_faults import FAULT
 from clipsaver.simulator.faults import Fault, Faults, throttled
 from clipsaver.simulator.interactions.bodies import read_body
 from clipsaver.simulator.interactions.forms import Refused
@@ -68,8 +68,7 @@ class Exchange:
             await asyncio.sleep(fault.seconds)
             fault = None
         if not path.startswith("/api/"):
-            response = await self._done(request, handler, fault)
-            return response if fault is None else await self._spoiled(request, response, fault)
+            return await self._from_cdn(request, handler, fault)
         response = await self._answer(request, handler, template, fault)
         self._count(response)
         if fault is not None:
@@ -77,6 +76,15 @@ class Exchange:
         if self.recording is not None and isinstance(response, web.Response):
             await self._record(self.recording, request, response)
         return response
+
+    async def _from_cdn(self, request: web.Request, handler: Handler, fault: Fault | None) -> web.StreamResponse:
+        """A file, or what there is in its place; most faults are the CDN's own to play."""
+        if fault is None:
+            return await self._done(request, handler, None)
+        request[FAULT] = fault
+        if fault.kind == "reset":
+            reset(request)
+        return await self._done(request, handler, fault)
 
     async def _answer(
         self, request: web.Request, handler: Handler, template: str, fault: Fault | None
@@ -136,7 +144,7 @@ class Exchange:
     async def _spoiled(self, request: web.Request, response: web.StreamResponse, fault: Fault) -> web.StreamResponse:
         """What a fault leaves of an answer."""
         if fault.kind == "reset":
-            _reset(request)
+            reset(request)
         body = response.body if isinstance(response, web.Response) else None
         if not isinstance(body, bytes) or fault.kind not in BODY_FAULTS | {"truncate", "stall", "half"}:
             return response
@@ -228,13 +236,3 @@ def _template(request: web.Request) -> str:
 
 def _page(status: int, title: str, headers: Mapping[str, str]) -> web.Response:
     return web.Response(status=status, text=PAGE.format(title), content_type="text/html", headers=headers)
-
-
-def _reset(request: web.Request) -> None:
-    """Break the connection off, so that the other side sees a reset and no end."""
-    if request.transport is None:
-        return
-    sock = request.transport.get_extra_info("socket")
-    if sock is not None:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    request.transport.abort()

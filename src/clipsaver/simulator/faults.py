@@ -12,7 +12,7 @@ Kind = Literal[
     "truncate",  # the body ends early, the connection with it
     "not_json",  # an HTML page with the right status
     "page",  # an HTML page with ``status``, as from in front of the API
-    "half",  # half of the JSON, as though it were all
+    "half",  # half of the JSON or of the file, as though it were all
     "reset",  # the connection is reset before an answer
     "delay",  # the answer comes ``seconds`` later
     "stall",  # headers come, the body only after ``seconds``
@@ -23,6 +23,18 @@ Kind = Literal[
     "forbidden",  # 403
     "throttle",  # 429 with the headers that ``variant`` names
     "empty",  # an empty list, as after losing Read Message History
+    # Of the CDN only, next to the above.
+    "break",  # the connection is reset at half of the file
+    "drip",  # one byte comes every ``seconds``
+    "long",  # twice the file, as though it were all
+    "wrong_type",  # a picture
+    "gzip",  # compressed without having been asked for
+    "no_ranges",  # the whole file, whatever part was asked for
+    "uncounted",  # the file without its length
+    "changed",  # another file under the same link
+    "gone",  # the page of a dead link, with ``status``
+    "redirect",  # to ``location``
+    "unsatisfiable",  # 416
 ]
 Variant = Literal["bare", "no_bucket", "reset_zero", "hour", "global_unsaid", "shared"]
 ERRORS: Final = frozenset({"status", "page", "unauthorized", "forbidden", "throttle", "empty"})
@@ -93,6 +105,7 @@ class Fault:
     status: int = 500
     seconds: float = 1.0
     variant: Variant = "bare"
+    location: str = "http://10.0.0.1/"
     takes_effect: bool = False
     """Whether what was asked for happens all the same, though the answer is an error."""
     fields: frozenset[str] | None = None
