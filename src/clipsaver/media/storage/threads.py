@@ -1,0 +1,68 @@
+"""A few threads of a storage's own: what blocks runs there, and nobody else's work waits for a slow disk."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from attrs import define, field
+
+T = TypeVar("T")
+
+
+@define(eq=False)
+class Threads:
+    """At most ``count`` threads; what is more waits its turn."""
+
+    count: int = 4
+    _executor: ThreadPoolExecutor = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._executor = ThreadPoolExecutor(self.count, thread_name_prefix="storage")
+
+    def start(self, work: Callable[..., T], *args: Any) -> "Future[T]":
+        """Begin something."""
+        return self._executor.submit(work, *args)
+
+    async def run(self, work: Callable[..., T], *args: Any, on_cancel: Callable[[], object] | None = None) -> T:
+        """Do something. If we are cancelled before it begins, it never does; after that it is told, and waited for."""
+        return await self._over(self.start(work, *args), drop=True, on_cancel=on_cancel)
+
+    async def finish(self, job: "Future[T]") -> T:
+        """The outcome of what was begun; it is over when this ends, even when we are cancelled meanwhile."""
+        return await self._over(job, drop=False, on_cancel=None)
+
+    async def ask(self, work: Callable[..., T], *args: Any) -> T:
+        """Do something that changes nothing: when we are cancelled, nobody waits for it."""
+        return await self.watch(self.start(work, *args))
+
+    async def watch(self, job: "Future[T]") -> T:
+        """The outcome of what was begun; when we are cancelled, it goes on."""
+        future = asyncio.wrap_future(job)
+        future.add_done_callback(_seen)
+        return await asyncio.shield(future)
+
+    async def _over(self, job: "Future[T]", *, drop: bool, on_cancel: Callable[[], object] | None) -> T:
+        future = asyncio.wrap_future(job)
+        future.add_done_callback(_seen)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            if on_cancel is not None:
+                on_cancel()
+            if not (drop and job.cancel()):
+                while not future.done():
+                    with suppress(asyncio.CancelledError):  # the first one is passed on
+                        await asyncio.wait([future])
+            raise
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _seen(future: "asyncio.Future[Any]") -> None:
+    """An outcome that nobody wants any more is no oversight."""
+    if not future.cancelled():
+        future.exception()
