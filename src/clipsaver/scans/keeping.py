@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from typing import TypeVar
@@ -68,6 +68,8 @@ class Keeper:
     """One for each page in hand."""
     _few: asyncio.Semaphore = field(factory=lambda: asyncio.Semaphore(CONNECTIONS), init=False)
     _waiting: list[Handed] = field(factory=list, init=False)
+    _hurry: asyncio.Event = field(factory=asyncio.Event, init=False)
+    """Set when a run has nothing left to read: it doesn't wait for others to fill the next commit."""
     _keeping: asyncio.Task[None] | None = field(default=None, init=False)
 
     async def keep(self, advance: Advance) -> None:
@@ -77,6 +79,8 @@ class Keeper:
         """
         handed = Handed(advance, asyncio.get_running_loop().create_future())
         self._waiting.append(handed)
+        if not advance.todo:
+            self._hurry.set()
         if self._keeping is None or self._keeping.done():
             self._keeping = asyncio.create_task(self._keep_all(), name="keep pages")
         await handed.kept
@@ -95,8 +99,10 @@ class Keeper:
     async def _keep_all(self) -> None:
         while self._waiting:
             handed, self._waiting = self._waiting, []
+            self._hurry.clear()
             await self._commit([one for one in handed if not one.kept.done()])
-            await asyncio.sleep(PAUSE)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), PAUSE)
 
     async def _commit(self, handed: Sequence[Handed]) -> None:
         """Keep all of it in one transaction; what is in the way of the others is told so, and they go on without it."""
