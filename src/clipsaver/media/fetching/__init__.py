@@ -1,0 +1,1 @@
+"""Bytes from where Discord keeps them: only from named origins, checked, whole, and at a bearable speed."""

@@ -1,0 +1,104 @@
+"""How long, how fast and how many: the bounds of fetching, and one download's pace within them."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+import aiohttp
+from attrs import define, field, frozen
+
+from clipsaver.media.fetching.errors import Cause
+
+KIB: Final = 1024
+
+
+@frozen(kw_only=True)
+class Limits:
+    """The bounds of fetching; times are in seconds."""
+
+    connections: int = 16
+    """Downloads at once."""
+    per_origin: int = 8
+    """Downloads at once from one origin."""
+    connect: float = 15.0
+    answer: float = 30.0
+    """From the request to the answer's headers, connecting included."""
+    stall: float = 30.0
+    """Without a single byte."""
+    least_rate: float = 16.0 * KIB
+    """Bytes a second, over each window spent waiting for the network."""
+    window: float = 30.0
+    spare: float = 60.0
+    """A whole download may take this, and the time that its size takes at the least rate."""
+    resumes: int = 3
+    """How often a broken download goes on at once; after that it is for the caller to wait and try again."""
+    pause: float = 0.5
+    """Before going on the first time; then twice as long, and so on."""
+    redirects: int = 3
+    failures: int = 5
+    """Failed downloads in a row after which an origin is given a rest."""
+    first_rest: float = 5.0
+    """Then twice as long after each that changed nothing."""
+    longest_rest: float = 900.0
+
+
+class Lost(Exception):
+    """No more comes of this answer."""
+
+    def __init__(self, cause: Cause) -> None:
+        super().__init__(cause)
+        self.cause: Cause = cause
+
+
+@define(kw_only=True, eq=False)
+class Pace:
+    """Reads one download's bytes, and ends it when they come too slowly. Only waiting for them counts, not writing."""
+
+    limits: Limits
+    size: int
+    """Bytes that may come at most."""
+    clock: Callable[[], float] = time.monotonic
+    _left: float = field(init=False)
+    _waited: float = 0.0
+    _came: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        self._left = self.limits.spare + self.size / self.limits.least_rate
+
+    @property
+    def patience(self) -> float:
+        """Seconds that the next answer may take."""
+        return min(self.limits.answer, max(self._left, 0.0))
+
+    def waited(self, seconds: float) -> None:
+        """Count a wait for an answer."""
+        self._left -= seconds
+
+    async def read(self, content: aiohttp.StreamReader) -> bytes:
+        """Whatever came since, and nothing at the end; raises Lost."""
+        began = self.clock()
+        cause: Cause
+        try:
+            async with asyncio.timeout(min(self.limits.stall, max(self._left, 0.0))):
+                piece = await content.readany()
+        except TimeoutError:
+            cause = "stalled"
+        except (aiohttp.ClientError, OSError, RuntimeError):
+            # aiohttp has a RuntimeError for a connection that was closed before anyone waited for it.
+            cause = "broken"
+        else:
+            self._count(self.clock() - began, len(piece))
+            return piece
+        raise Lost(cause)
+
+    def _count(self, seconds: float, size: int) -> None:
+        self._left -= seconds
+        self._waited += seconds
+        self._came += size
+        if self._left <= 0:
+            raise Lost("slow")
+        if self._waited >= self.limits.window:
+            if self._came < self.limits.least_rate * self._waited:
+                raise Lost("slow")
+            self._waited, self._came = 0.0, 0

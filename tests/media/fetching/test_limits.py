@@ -1,0 +1,97 @@
+"""One download's pace."""
+
+import asyncio
+from collections.abc import Iterable
+
+import aiohttp
+import pytest
+
+from clipsaver.media.fetching.limits import Limits, Lost, Pace
+
+
+class Slow:
+    """A body whose pieces take as long as they are told to, on a clock of their own."""
+
+    def __init__(self, pieces: Iterable[tuple[float, int]]) -> None:
+        self.pieces = iter(pieces)
+        self.now = 0.0
+
+    async def readany(self) -> bytes:
+        """The next piece."""
+        seconds, size = next(self.pieces)
+        self.now += seconds
+        return bytes(size)
+
+    def clock(self) -> float:
+        """What time it is there."""
+        return self.now
+
+
+async def read(slow: Slow, *, size: int = 1 << 20, **limits: float) -> float:
+    """Read until it is lost; at what time that was."""
+    pace = Pace(limits=Limits(**limits), size=size, clock=slow.clock)  # type: ignore[arg-type] # all are numbers
+
+    async def everything() -> None:
+        while True:
+            await pace.read(slow)  # type: ignore[arg-type] # all it needs of a stream
+
+    with pytest.raises(Lost, match="slow"):
+        await everything()
+    return slow.now
+
+
+async def test_one_byte_a_second_ends_with_the_first_window() -> None:
+    """However long it would go on."""
+    assert await read(Slow((1.0, 1) for _ in range(10_000))) == 30.0
+
+
+async def test_a_burst_buys_one_window_only() -> None:
+    """After it the pace counts anew."""
+    assert await read(Slow([(1.0, 1 << 20), *((1.0, 1) for _ in range(100))])) == 60.0
+
+
+async def test_a_download_has_as_long_as_its_size_needs() -> None:
+    """At just the least rate it ends after that, and what it is spared."""
+    just_enough = Slow((1.0, 16 * 1024) for _ in range(10_000))
+    assert await read(just_enough, size=160 * 1024, spare=60.0) == 70.0
+
+
+async def test_waiting_for_answers_counts_as_well() -> None:
+    """Of the whole time, and bounds the patience with the next."""
+    pace = Pace(limits=Limits(answer=30.0, spare=60.0), size=0)
+    assert pace.patience == 30.0
+    pace.waited(50.0)
+    assert pace.patience == 10.0
+    pace.waited(50.0)
+    assert pace.patience == 0.0
+
+
+class Stuck:
+    """A body of which nothing comes, or an error."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+
+    async def readany(self) -> bytes:
+        """Nothing, for ever."""
+        if self.error is not None:
+            raise self.error
+        await asyncio.Event().wait()
+        return b""
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (None, "stalled"),
+        (aiohttp.ClientPayloadError("with https://cdn.example/x?hm=secret in it"), "broken"),
+        (ConnectionResetError("reset"), "broken"),
+        (RuntimeError("Connection closed."), "broken"),
+    ],
+)
+async def test_a_body_that_ends_badly_is_lost(error: Exception | None, cause: str) -> None:
+    """It stands still, or the connection broke; no word of aiohttp's is passed on."""
+    pace = Pace(limits=Limits(stall=0.01), size=1)
+    with pytest.raises(Lost, match=cause) as lost:
+        await pace.read(Stuck(error))  # type: ignore[arg-type] # all it needs of a stream
+    assert lost.value.__context__ is None
