@@ -20,7 +20,7 @@ from clipsaver.scans.model import LEASE_LOST, Advance
 
 T = TypeVar("T")
 
-IN_HAND = 400
+IN_HAND = 150
 """Pages that all runs together hold at most: read, and not yet committed."""
 PAUSE = 0.015
 """Seconds between two commits: what arrives meanwhile costs the next one little more."""
