@@ -1,6 +1,7 @@
 """Fetching over real sockets, from a server that can't be trusted."""
 
 import asyncio
+import random
 import ssl
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -289,6 +290,44 @@ async def test_a_date_serves_where_there_is_no_tag(serve: Serve, fetch: Fetch, s
     assert bytes(sink.data) == CLIP
 
 
+@pytest.mark.parametrize("seed", range(8))
+async def test_however_it_is_cut_it_comes_whole(serve: Serve, fetch: Fetch, sink: Memory, seed: int) -> None:
+    """At any places, several times, in parts or not."""
+    chance = random.Random(seed)  # noqa: S311 - no secret
+
+    async def unsteady(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        start = int(asked.headers.get("range", "bytes=0-")[len("bytes=") : -1])
+        stop = chance.randint(start + 1, SIZE)
+        said = f"bytes {start}-{stop - 1}/{SIZE}"
+        whole = answer(CLIP[start:stop], 206, ETag=TAG, Content_Range=said) if start else answer(CLIP, ETag=TAG)
+        writer.write(whole[: chance.randint(len(whole) // 2, len(whole))])
+        await writer.drain()
+        if chance.random() < 0.3:
+            abort(writer)
+
+    await fetch(await serve(unsteady), limits=Limits(pause=0.0, resumes=1000))
+    assert bytes(sink.data) == CLIP
+
+
+async def test_a_cancelled_download_leaves_its_place(serve: Serve, stack: AsyncExitStack, sink: Memory) -> None:
+    """And blames nobody."""
+    arrived = asyncio.Event()
+
+    async def wait(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        arrived.set()
+        await hang(asked, writer)
+
+    server = await serve(wait, answer(CLIP))
+    fetcher = await stack.enter_async_context(Fetcher([server.origin], limits=Limits(connections=1, failures=1)))
+    task = asyncio.create_task(fetcher.fetch(server.origin + PATH, sink, expected_size=SIZE, largest=LARGEST))
+    await arrived.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await fetcher.fetch(server.origin + PATH, sink, expected_size=SIZE, largest=LARGEST)
+    assert bytes(sink.data) == CLIP
+
+
 async def test_many_parts_make_a_whole(serve: Serve, fetch: Fetch, sink: Memory) -> None:
     """Where a server sends no more than so much at once."""
     server = await serve(rest_of(CLIP, most=6000))
@@ -389,10 +428,11 @@ async def test_a_busy_origin_is_left_alone(serve: Serve, stack: AsyncExitStack, 
     assert list(fetcher.rests()) == [server.origin]
 
 
-async def test_it_is_left_alone_as_well_where_it_does_not_say(serve: Serve, fetch: Fetch) -> None:
+@pytest.mark.parametrize("given", [answer(b"", 429), answer(b"", 503, Retry_After="0")])
+async def test_it_is_left_alone_as_well_where_it_does_not_say(serve: Serve, fetch: Fetch, given: bytes) -> None:
     """For a time of our own."""
     with pytest.raises(Busy) as error:
-        await fetch(await serve(answer(b"", 429)))
+        await fetch(await serve(given))
     assert 2.5 <= error.value.retry_after <= 5
 
 

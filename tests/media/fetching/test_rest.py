@@ -141,3 +141,14 @@ def test_who_tries_first_and_is_cancelled_keeps_nobody_out(rest: Rest, clock: Cl
     attempt(rest, KeyboardInterrupt())
     with rest.attempt():
         pass
+
+
+def test_a_long_download_that_tries_first_keeps_nobody_out(rest: Rest, clock: Clock) -> None:
+    """The next one tries as soon as the first has got something; one failure more, and it rests again."""
+    for _ in range(3):
+        attempt(rest, BROKEN)
+    clock.now += 11
+    with rest.attempt():
+        rest.answered()
+        attempt(rest, BROKEN)
+        assert rest.left > 0

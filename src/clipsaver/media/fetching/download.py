@@ -1,6 +1,6 @@
 """One file on its way: what was asked for, what is there already, and whether what comes may be kept."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, NoReturn, Protocol
 
 import aiohttp
@@ -61,6 +61,8 @@ class Download:
     pace: Pace
     validator: str | None
     """What the bytes in the sink belong to."""
+    answered: Callable[[], None] = lambda: None
+    """Called whenever an answer looks like the file."""
     _container: str | None = None
     _total: int | None = None
     """The file's length, as the last answer said."""
@@ -140,6 +142,7 @@ class Download:
             held, size = await self._head(response, part)
             self._look(b"".join(held)[: containers.HEAD], part, target, whole=size < containers.HEAD)
         self._judge(part.total, target)
+        self.answered()
         room = (self._most if part.stop is None else part.stop) - part.start
         came = size
         try:

@@ -30,6 +30,7 @@ class LinkDead(FetchFailed):
 
     def __init__(self, origin: str) -> None:
         super().__init__(f"The link to {origin} no longer works: a fresh one is needed.")
+        self.origin = origin
 
 
 class TooLarge(FetchFailed):
@@ -86,5 +87,6 @@ class Busy(FetchFailed):
 
     def __init__(self, origin: str, retry_after: float) -> None:
         super().__init__(f"{origin} is busy or failing: it is asked again in {max(1, round(retry_after))} s.")
+        self.origin = origin
         self.retry_after = retry_after
         """Seconds."""

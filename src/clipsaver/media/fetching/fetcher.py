@@ -111,6 +111,7 @@ class Fetcher:
         host = self._hosts[target.origin]
         async with host.slots, self._slots:
             with host.rest.attempt():
+                download.answered = host.rest.answered
                 return await self._persist(target, download)
 
     async def _persist(self, target: Target, download: Download) -> Fetched | Target:
@@ -145,7 +146,7 @@ class Fetcher:
             if status in answers.BUSY:
                 seconds = answers.retry_after(response.headers, datetime.now(UTC))
                 rest = self._hosts[target.origin].rest
-                raise Busy(str(target.origin), rest.backoff() if seconds is None else seconds)
+                raise Busy(str(target.origin), seconds or rest.backoff())
             if status == answers.NOT_SATISFIABLE and "Range" in headers:
                 await download.begin_again(target)
                 return None

@@ -1,4 +1,4 @@
-"""One origin's breaker: after failures in a row, or when it asks for it, it is left alone; then one tries first."""
+"""One origin's breaker: after failures in a row, or when it asks for it, it is left alone; then one tries at a time."""
 
 import random
 import time
@@ -55,6 +55,10 @@ class Rest:
         finally:
             if first:
                 self._tried = False
+
+    def answered(self) -> None:
+        """Let the next one try: the first bytes of a file came, though it is not all there yet."""
+        self._tried = False
 
     def backoff(self) -> float:
         """Seconds for an origin that is busy and doesn't say for how long."""
