@@ -181,6 +181,85 @@ create table if not exists clips (
 create index if not exists idx_clips_message on clips (message_id);
 create index if not exists idx_clips_channel on clips (channel_id, message_id desc);
 create index if not exists idx_clips_guild on clips (guild_id, message_id desc);
+-- What is left to do for a pending clip: when to try, how often that was tried, and, beside the reason that people
+-- read, the one that programs tell apart.
+alter table clips add column if not exists due_at timestamptz not null default now();
+alter table clips add column if not exists attempts integer not null default 0;
+alter table clips add column if not exists reason_code text;
+-- One index to claim by, to count by and to retry by; a stored clip has left it. What a page writes again (links) and
+-- what a claim writes (leases, which have a table of their own) is not in it.
+create index if not exists idx_clips_unsaved on clips (state, channel_id, due_at) where state <> 'stored';
+create index if not exists idx_clips_sha256 on clips (sha256) where sha256 is not null;
+
+-- The bytes in the storage, under their hash, each once however many clips have them.
+create table if not exists blobs (
+    sha256 bytea primary key check (length(sha256) = 32),
+    size bigint not null,
+    media_type text,
+    stored_at timestamptz not null default now(),
+    verified_at timestamptz,
+    -- Whoever removes the bytes commits this first; a clip is stored only where it is null.
+    deleting_at timestamptz
+);
+
+-- The clips whose bytes are on their way; whoever holds the token may write about them. The room they will take is
+-- reserved here, and attempts outlive a worker that dies with the clip in hand.
+create table if not exists downloads (
+    clip_id text primary key,
+    guild_id snowflake not null,
+    bytes bigint not null default 0,
+    attempts integer not null,
+    lease_token uuid not null,
+    lease_until timestamptz not null
+);
+
+-- What each server's stored clips take together. No reference to bot_guilds: it is told by the clips alone.
+create table if not exists guild_usage (
+    guild_id snowflake primary key,
+    clips bigint not null default 0,
+    bytes bigint not null default 0,
+    -- Whether there are clips that were left out for want of room.
+    lacks_room boolean not null default false
+);
+alter table guild_usage set (fillfactor = 50);
+
+-- Usage follows the clips whoever changes them, in the same transaction. One clip after the other becomes stored, but
+-- thousands can go at once, with their channel.
+create or replace function charge_clip() returns trigger language plpgsql as $$
+begin
+    if tg_op = 'UPDATE' and old.state = 'stored' then
+        update guild_usage u set clips = u.clips - 1,
+            bytes = u.bytes - coalesce((select size from blobs where sha256 = old.sha256), 0)
+        where u.guild_id = old.guild_id;
+    end if;
+    if new.state = 'stored' then
+        insert into guild_usage as u (guild_id, clips, bytes)
+        values (new.guild_id, 1, coalesce((select size from blobs where sha256 = new.sha256), 0))
+        on conflict (guild_id) do update set clips = u.clips + 1, bytes = u.bytes + excluded.bytes;
+    end if;
+    return null;
+end
+$$;
+create or replace function discharge_clips() returns trigger language plpgsql as $$
+begin
+    update guild_usage u set clips = u.clips - gone.clips, bytes = u.bytes - gone.bytes
+    from (
+        select c.guild_id, count(*) as clips, coalesce(sum(b.size), 0) as bytes
+        from deleted c left join blobs b on b.sha256 = c.sha256
+        where c.state = 'stored' group by c.guild_id
+    ) gone
+    where u.guild_id = gone.guild_id;
+    return null;
+end
+$$;
+create or replace trigger trg_clips_inserted after insert on clips
+    for each row when (new.state = 'stored') execute function charge_clip();
+create or replace trigger trg_clips_updated after update of state, sha256, guild_id on clips
+    for each row when ((old.state = 'stored' or new.state = 'stored')
+        and (old.state, old.sha256, old.guild_id) is distinct from (new.state, new.sha256, new.guild_id))
+    execute function charge_clip();
+create or replace trigger trg_clips_deleted after delete on clips
+    referencing old table as deleted for each statement execute function discharge_clips();
 
 -- Messages that could not be structured, redacted, kept for a week so that a person can look.
 create table if not exists odd_payloads (

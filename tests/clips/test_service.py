@@ -102,6 +102,7 @@ async def test_a_page_is_kept_whole(pool: Pool) -> None:
         }
         stored = dict(await clip(conn, "6-7"))
         assert stored.pop("created_at") is not None
+        assert stored.pop("due_at") <= datetime.now(UTC)
         assert stored == {
             "clip_id": "6-7",
             "message_id": 6,
@@ -127,6 +128,8 @@ async def test_a_page_is_kept_whole(pool: Pool) -> None:
             "state": "pending",
             "reason": None,
             "sha256": None,
+            "attempts": 0,
+            "reason_code": None,
         }
         assert (await clip(conn, "6-8"))["size"] is None
         coverage = await get_coverage(conn, CHANNEL)

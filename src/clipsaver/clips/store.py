@@ -28,17 +28,17 @@ UPSERT_MESSAGES: Final = """
 """
 
 # What became of a clip (state, reason, sha256) is no business of whoever reads its message again. A link is replaced
-# only by one that lives longer: pages are kept in any order.
+# only by one that lives longer: pages are kept in any order. Links live for a day: one that dies sooner is due before.
 UPSERT_CLIPS: Final = """
     with written as (
     insert into clips as kept (
         clip_id, message_id, attachment_id, channel_id, guild_id, filename, title, description, content_type, size,
         url, url_expires_at, width, height, duration_seconds, is_clip, is_spoiler, is_forward, game, clip_created_at,
-        participants
+        participants, due_at
     )
     select clip_id, message_id, attachment_id, channel_id, guild_id, filename, title, description, content_type, size,
            url, url_expires_at, width, height, duration_seconds, is_clip, is_spoiler, is_forward, game, clip_created_at,
-           participants
+           participants, least(now(), url_expires_at - interval '1 day')
       from json_to_recordset($1::json) as page (
                clip_id text, message_id bigint, attachment_id bigint, channel_id bigint, guild_id bigint, filename text,
                title text, description text, content_type text, size bigint, url text, url_expires_at timestamptz,

@@ -19,7 +19,7 @@ MESSAGE: Final = "/channels/{channel_id}/messages/{message_id}"
 
 @define(kw_only=True)
 class Messages:
-    """Sends, edits and deletes messages of a channel."""
+    """Sends, reads, edits and deletes messages of a channel."""
 
     rest: Rest
 
@@ -49,6 +49,13 @@ class Messages:
             check=has_id,
         )
         return whole(answer.body["id"])
+
+    async def get(self, channel_id: int, message_id: int, *, priority: Priority = Priority.PEOPLE) -> Any:
+        """Read one message, in Discord's own shape; raises NotFound when it is gone."""
+        answer = await self.rest.request(
+            Route("GET", MESSAGE, channel_id=channel_id, message_id=message_id), priority=priority, check=has_id
+        )
+        return answer.body
 
     async def edit(
         self, channel_id: int, message_id: int, message: Mapping[str, Any], *, priority: Priority = Priority.PEOPLE

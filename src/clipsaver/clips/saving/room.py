@@ -1,0 +1,82 @@
+"""Whether the storage takes anything: downloads stop where it does not, and go on by themselves."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+from attrs import define, field
+
+from clipsaver.clips.saving.model import shown_size
+from clipsaver.errors import ClipsaverError
+from clipsaver.media.storage.base import Storage
+from clipsaver.media.storage.errors import StorageFull
+
+log = structlog.get_logger("clipsaver.saving")
+
+BELIEVED: Final = 1.0
+"""Seconds for which what is free is taken to be so."""
+FIRST_PAUSE: Final = 1.0
+LONGEST_PAUSE: Final = 60.0
+"""Seconds until a storage that was in trouble is tried again; twice as long each time."""
+
+
+@define(kw_only=True, eq=False)
+class Room:
+    """Knows what is free, and why nothing is fetched where that is so."""
+
+    storage: Storage
+    clock: Callable[[], float] = time.monotonic
+    halted: str | None = field(default=None, init=False)
+    """Why nothing is fetched just now; None while all is well."""
+    free: int = field(default=0, init=False)
+    """Bytes that may come in, as last seen; what is reserved for others is not taken off."""
+    _seen_at: float = field(default=float("-inf"), init=False)
+    _wanted: int = field(default=0, init=False)
+    _until: float = field(default=0.0, init=False)
+    _troubles: int = field(default=0, init=False)
+
+    async def takes(self, reserved: int) -> bool:
+        """Look whether there may be room for more than what is reserved; what was in trouble is tried first."""
+        if self.clock() < self._until:
+            return False
+        try:
+            if self.clock() - self._seen_at >= BELIEVED:
+                self.free = await self.storage.free_bytes()
+                self._seen_at = self.clock()
+            if self.free - reserved < max(self._wanted, 1):
+                self._halt(f"{shown_size(self.free)} are free for clips, and that is not enough.", kind="full")
+                return False
+            if self.halted is not None:
+                await self.storage.check()
+        except ClipsaverError as error:
+            self.failed(error)
+            return False
+        if self.halted is not None:
+            log.info("saving.goes_on", free=self.free)
+            self.halted, self._wanted = None, 0
+        return True
+
+    def fits(self, size: int, reserved: int) -> bool:
+        """Whether so many bytes fit in beside what is reserved; if not, nothing is fetched until they do."""
+        if self.free - reserved >= size:
+            return True
+        self._wanted = size
+        self._halt(f"{shown_size(self.free)} are free for clips, and the next has {shown_size(size)}.", kind="full")
+        return False
+
+    def failed(self, error: ClipsaverError) -> None:
+        """Give the storage a rest, longer each time."""
+        self._until = self.clock() + min(FIRST_PAUSE * 2 ** min(self._troubles, 20), LONGEST_PAUSE)
+        self._seen_at = float("-inf")
+        self._troubles += 1
+        self._halt(error.message, kind="full" if isinstance(error, StorageFull) else "trouble")
+
+    def well(self) -> None:
+        """Something was stored."""
+        self._troubles = 0
+
+    def _halt(self, reason: str, *, kind: str) -> None:
+        if self.halted is None:
+            log.warning("saving.halted", kind=kind, reason=reason, free=self.free)
+        self.halted = reason

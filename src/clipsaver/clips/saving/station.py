@@ -1,0 +1,302 @@
+"""Saving as work: how a worker claims clips, has their bytes stored, and writes down why some were not."""
+
+import asyncio
+import random
+from collections.abc import Coroutine, Mapping
+from datetime import timedelta
+from enum import Enum, auto
+from functools import partial
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+from attrs import Factory, define, evolve, field
+
+from clipsaver import logs
+from clipsaver.clips.saving import store
+from clipsaver.clips.saving.few import Few
+from clipsaver.clips.saving.model import (
+    FIRST_DELAY,
+    MOST_ATTEMPTS,
+    PROGRESS,
+    UNKNOWN_SIZE,
+    ClipState,
+    Ending,
+    Job,
+    Why,
+    again,
+    failed,
+    largest_of,
+    over_quota,
+    quota_of,
+    room_needed,
+    too_large,
+)
+from clipsaver.clips.saving.outcomes import ending_of
+from clipsaver.clips.saving.partials import Partials
+from clipsaver.clips.saving.places import Places
+from clipsaver.clips.saving.readable import Readable
+from clipsaver.clips.saving.room import Room
+from clipsaver.clips.saving.steps import LEASE_LOST, Ended, Save
+from clipsaver.clips.service import Clips
+from clipsaver.discord.access import Access
+from clipsaver.discord.messages import Messages
+from clipsaver.errors import ClipsaverError, LeaseLost
+from clipsaver.media.fetching.fetcher import Fetcher
+from clipsaver.media.storage.base import Storage
+from clipsaver.media.storage.errors import StorageFull, StorageRefused, StorageUnavailable
+from clipsaver.postgres.pool import Connection, Pool
+from clipsaver.work.worker import Lease, Station
+
+log = structlog.get_logger("clipsaver.saving")
+
+MOST_GUILDS: Final = 50
+MOST_TRIES: Final = 100
+"""Servers that one claim looks at, and clips of a server that it passes over, each with its reason."""
+LAST_CHANCE: Final = 2.0
+"""Seconds that a download may still take when the program is about to end."""
+HEAL_EVERY: Final = 10.0
+HEAL_AT_ONCE: Final = 500
+ENDLESS: Final = 2**62
+
+
+class Found(Enum):
+    """What became of a claim that brought nothing."""
+
+    NOTHING = auto()
+    """There is nothing for now in this server."""
+    ANOTHER = auto()
+    """That one was not to be fetched: perhaps the next."""
+    NO_ROOM = auto()
+    """The storage has none."""
+
+
+@define
+class Tally:
+    """What this process has stored since it began, for metrics."""
+
+    clips: int = 0
+    bytes: int = 0
+    """As they came, each clip's."""
+
+
+@define(kw_only=True, eq=False)
+class SavingWork:
+    """What a worker needs to save clips."""
+
+    pool: Pool
+    fetcher: Fetcher
+    storage: Storage
+    messages: Messages
+    access: Access
+    clips: Clips
+    defaults: Mapping[str, Any]
+    lease_time: timedelta
+    tally: Tally = field(factory=Tally)
+    room: Room = field(default=Factory(lambda self: Room(storage=self.storage), takes_self=True), init=False)
+    places: Places = field(default=Factory(lambda self: Places(defaults=self.defaults), takes_self=True), init=False)
+    _readable: Readable = field(default=Factory(lambda self: Readable(access=self.access), takes_self=True), init=False)
+    _partials: Partials = field(factory=Partials, init=False)
+    _few: Few = field(default=Factory(lambda self: Few(self.pool), takes_self=True), init=False)
+    _heal_at: float = field(default=0.0, init=False)
+    _reserved: int = field(default=0, init=False)
+    """Bytes that all workers have reserved, as of the last look."""
+
+    def station(self, *, concurrency: int, poll: timedelta) -> Station[Job]:
+        """Describe this work to a worker."""
+        return Station(
+            name="saving",
+            claim=self.claim,
+            work=self.work,
+            renew=self.renew,
+            release=self.release,
+            concurrency=concurrency,
+            lease=self.lease_time,
+            poll=poll,
+        )
+
+    # ── claiming ──
+
+    async def claim(self, token: UUID) -> Job | None:
+        """Take the clip whose turn it is, with room for it; None when there is none, or no room."""
+        if self.places.stale:
+            await self._heal()
+        async with self._few.connection() as conn:
+            if self.places.stale:
+                await self.places.look(conn)
+            in_hand = await store.in_hand(conn)
+        turns = self.places.guilds(in_hand)[:MOST_GUILDS]
+        self._reserved = sum(usage.bytes for usage in in_hand.values())
+        if not turns or not await self.room.takes(self._reserved):
+            return None
+        for guild_id in turns:
+            for _ in range(MOST_TRIES):
+                found = await self._few.in_transaction(partial(self._take, guild_id, token))
+                if isinstance(found, Job):
+                    return found
+                if found is Found.NO_ROOM:
+                    return None
+                if found is Found.NOTHING:
+                    self.places.forget(guild_id)
+                    break
+        return None
+
+    async def _take(self, guild_id: int, token: UUID, conn: Connection) -> Job | Found:
+        """Take a server's next clip, and reserve what it needs; whatever is not to be fetched is told why."""
+        channels = self.places.channels(guild_id)
+        clip_id = await store.take(conn, channels, token=token, lease=self.lease_time) if channels else None
+        if clip_id is None:
+            return Found.NOTHING
+        job = await store.job(conn, clip_id, token=token)
+        if job is None:
+            await store.let_go(conn, clip_id, token=token)
+            return Found.ANOTHER
+        settings = self.places.settings(job.guild_settings, job.settings)
+        if not settings.save_bytes:
+            await store.let_go(conn, clip_id, token=token)
+            self.places.forget(guild_id, channel_id=job.channel_id)
+            return Found.ANOTHER
+        largest = largest_of(settings)
+        if job.size is not None and largest is not None and job.size > largest:
+            return await self._pass_over(conn, job, token, too_large(job.size, largest))
+        if job.attempts > MOST_ATTEMPTS:
+            said = f"It was begun {MOST_ATTEMPTS} times, and each time the program ended before it could say why."
+            return await self._pass_over(conn, job, token, failed(Why.CRASHED, said))
+        return await self._reserve(conn, job, token, largest)
+
+    async def _reserve(self, conn: Connection, job: Job, token: UUID, largest: int | None) -> Job | Found:
+        """Hold room for a clip within its server's quota and in the storage."""
+        needed = room_needed(job.size, largest)
+        most = largest if largest is not None else max(needed, self.room.free // 2)
+        limited_by = None
+        quota = quota_of(self.places.settings(job.guild_settings, {}))
+        if quota is not None:
+            left = quota - (await store.lock_usage(conn, job.guild_id)).bytes
+            if left < (job.size if job.size is not None else 1):
+                await store.set_lacks_room(conn, job.guild_id, lacks=True)
+                return await self._pass_over(conn, job, token, over_quota(quota))
+            free = left - await store.reserved(conn, job.guild_id, but_for=job.clip_id)
+            if free < (job.size if job.size is not None else 1):
+                # Those in hand may yet need less, or fail: it is their turn to tell.
+                await store.let_go(conn, job.clip_id, token=token)
+                return Found.NOTHING
+            if job.size is None and free < most:
+                needed, most, limited_by = min(needed, free), free, quota
+        if not self.room.fits(needed, self._reserved):
+            await store.let_go(conn, job.clip_id, token=token)
+            return Found.NO_ROOM
+        await store.reserve(conn, job.clip_id, token=token, size=needed)
+        return evolve(job, most=most, quota=limited_by)
+
+    async def _pass_over(self, conn: Connection, job: Job, token: UUID, ending: Ending) -> Found:
+        log.info("saving.passed_over", clip_id=job.clip_id, guild_id=str(job.guild_id), why=ending.why)
+        await store.mark_ended(conn, job.clip_id, token=token, ending=ending)
+        return Found.ANOTHER
+
+    async def _heal(self) -> None:
+        """Let clips wait again that were left out for want of room, where there is room now."""
+        now = asyncio.get_running_loop().time()
+        if now < self._heal_at:
+            return
+        self._heal_at = now + HEAL_EVERY
+        async with self._few.connection() as conn:
+            lacking = await store.lacking_room(conn)
+        for guild_id, settings in lacking.items():
+            quota = quota_of(self.places.settings(settings, {}))
+            healed = await self._few.in_transaction(partial(self._heal_guild, guild_id, quota))
+            if healed:
+                log.info("saving.room_again", guild_id=str(guild_id), clips=healed)
+
+    async def _heal_guild(self, guild_id: int, quota: int | None, conn: Connection) -> int:
+        used = (await store.lock_usage(conn, guild_id)).bytes
+        room = ENDLESS if quota is None else quota - used - await store.reserved(conn, guild_id)
+        if room <= 0:
+            return 0
+        healed, found = await store.heal(conn, guild_id, room=room, limit=HEAL_AT_ONCE, unknown=UNKNOWN_SIZE)
+        if healed == found < HEAL_AT_ONCE:
+            await store.set_lacks_room(conn, guild_id, lacks=False)
+        return healed
+
+    # ── working ──
+
+    async def renew(self, job: Job, token: UUID) -> bool:
+        """Keep the clip; False when it is another's."""
+        async with self._few.connection() as conn:
+            return await store.renew(conn, job.clip_id, token=token, lease=self.lease_time)
+
+    async def release(self, job: Job, token: UUID) -> None:
+        """Hand the clip back as if it had not been claimed."""
+        async with self._few.connection() as conn:
+            await store.let_go(conn, job.clip_id, token=token)
+
+    async def work(self, job: Job, lease: Lease) -> None:
+        """Save a clip; what is in the way is written to its row, for a person to read and a worker to try again."""
+        with structlog.contextvars.bound_contextvars(
+            guild_id=str(job.guild_id), channel_id=str(job.channel_id), clip_id=job.clip_id
+        ):
+            save = Save(
+                few=self._few,
+                fetcher=self.fetcher,
+                storage=self.storage,
+                messages=self.messages,
+                readable=self._readable,
+                clips=self.clips,
+                partials=self._partials,
+                defaults=self.defaults,
+                job=job,
+                token=lease.token,
+            )
+            try:
+                size = await _unless_draining(save(), lease.draining)
+            except (LeaseLost, asyncio.CancelledError):
+                raise
+            except Exception as error:  # noqa: BLE001 - each has its place on the row
+                await self._end(save, self._ending(save.job, error), lease.token)
+            else:
+                if size is None:
+                    log.info("saving.handed_back")
+                    await self.release(job, lease.token)
+                    return
+                self.room.well()
+                self.tally.clips += 1
+                self.tally.bytes += size
+                log.debug("saving.stored", bytes=size)
+
+    def _ending(self, job: Job, error: Exception) -> Ending:
+        chance = random.random()  # noqa: S311 - spreads the load, guards nothing
+        if isinstance(error, Ended):
+            return error.ending
+        if isinstance(error, StorageFull | StorageRefused | StorageUnavailable):
+            self.room.failed(error)
+        if isinstance(error, ClipsaverError):
+            return ending_of(error, job, chance=chance)
+        shown = logs.reference()
+        log.error("saving.crashed", reference=shown, exc_info=error)
+        return again(job, Why.CRASHED, f"Something went wrong while it was saved (reference {shown}).", chance=chance)
+
+    async def _end(self, save: Save, ending: Ending, token: UUID) -> None:
+        """Write what became of a clip; what brought progress is no attempt, and begins with short waits again."""
+        if ending.counts and ending.state is ClipState.PENDING and save.came >= PROGRESS:
+            ending = evolve(ending, counts=False, delay=FIRST_DELAY)
+        log.info("saving.not_stored", state=ending.state, why=ending.why, attempts=save.job.attempts)
+        async with self._few.connection() as conn:
+            held = await store.mark_ended(conn, save.job.clip_id, token=token, ending=ending)
+            if held and ending.why is Why.OVER_QUOTA:
+                await store.set_lacks_room(conn, save.job.guild_id, lacks=True)
+        if not held:
+            raise LeaseLost(LEASE_LOST)
+
+
+async def _unless_draining(saving: Coroutine[Any, Any, int], draining: asyncio.Event) -> int | None:
+    """Let a clip be saved; None when the program is about to end, and it takes too long."""
+    task = asyncio.ensure_future(saving)
+    told = asyncio.ensure_future(draining.wait())
+    try:
+        await asyncio.wait([task, told], return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            await asyncio.wait([task], timeout=LAST_CHANCE)
+        return await task if task.done() else None
+    finally:
+        told.cancel()
+        task.cancel()
+        await asyncio.wait([task, told])

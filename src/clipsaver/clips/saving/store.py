@@ -1,0 +1,338 @@
+"""The statements on clips without bytes, on blobs, and on what servers use.
+
+Whoever works on a clip holds its row in ``downloads``: every write goes through that row and its token. Nothing
+returned, nothing written.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from asyncpg import Record
+
+from clipsaver.clips.saving.model import Ending, Job, Place, Saved, Usage
+from clipsaver.postgres.pool import Connection
+from clipsaver.postgres.rows import structure
+
+# A thread takes its parent's settings along.
+SETTINGS: Final = """coalesce(g.settings, '{}') as guild_settings,
+       case when ch.type like '%thread' then coalesce(p.settings, '{}') || ch.settings else ch.settings end as settings,
+       ch.rules_hash"""
+SETTINGS_AROUND: Final = """left join guild_settings g on g.guild_id = ch.guild_id
+     left join bot_channels p on p.channel_id = ch.parent_id"""
+
+# From channel to channel along the index, the first clip of each: the number of clips makes no difference.
+WAITING_PLACES: Final = f"""
+with recursive waiting as (
+    (select channel_id, due_at from clips
+     where state = 'pending' and channel_id > $1 order by channel_id, due_at limit 1)
+    union all
+    select next.channel_id, next.due_at from waiting w cross join lateral (
+        select channel_id, due_at from clips
+        where state = 'pending' and channel_id > w.channel_id order by channel_id, due_at limit 1
+    ) next
+), found as (
+    select channel_id, due_at from waiting limit $2
+)
+select w.channel_id, ch.guild_id, w.due_at, {SETTINGS}
+from found w join bot_channels ch on ch.channel_id = w.channel_id {SETTINGS_AROUND}
+order by w.channel_id
+"""  # noqa: S608 - our own words
+
+IN_HAND: Final = """
+select guild_id, count(*) as clips, coalesce(sum(bytes), 0)::bigint as bytes
+from downloads where lease_until >= clock_timestamp() group by guild_id
+"""
+
+# The first of each channel that is due and in nobody's hand, and of these the one that is due first. A lease that
+# reaches further than a lease can is from before the server's clock was set back.
+TAKE: Final = """
+with moment as materialized (
+    select clock_timestamp() as now
+), first as (
+    select c.clip_id, c.guild_id, c.attempts
+    from unnest($3::bigint[]) as place (channel_id) cross join lateral (
+        select w.clip_id, w.guild_id, w.attempts, w.due_at from clips w
+        where w.state = 'pending' and w.channel_id = place.channel_id and w.due_at <= (select now from moment)
+          and not exists (
+              select from downloads d where d.clip_id = w.clip_id
+                 and d.lease_until between (select now from moment)
+                                       and (select now from moment) + $2::interval + interval '10 minutes'
+          )
+        order by w.due_at limit 1
+    ) c
+    order by c.due_at limit 1
+)
+insert into downloads as d (clip_id, guild_id, attempts, lease_token, lease_until)
+select clip_id, guild_id, attempts + 1, $1, clock_timestamp() + $2::interval from first
+on conflict (clip_id) do update
+   set attempts = greatest(d.attempts + 1, excluded.attempts), bytes = 0,
+       lease_token = excluded.lease_token, lease_until = excluded.lease_until
+ where d.lease_until not between clock_timestamp() and excluded.lease_until + interval '10 minutes'
+returning clip_id, attempts
+"""
+
+JOB: Final = f"""
+select c.clip_id, c.message_id, c.channel_id, c.guild_id, c.filename, c.content_type, c.size, c.url, c.url_expires_at,
+       d.attempts, {SETTINGS}
+from downloads d join clips c on c.clip_id = d.clip_id join bot_channels ch on ch.channel_id = c.channel_id
+     {SETTINGS_AROUND}
+where d.clip_id = $1 and d.lease_token = $2 and c.state = 'pending'
+"""  # noqa: S608 - our own words
+
+# Whoever wants room in a server that has a limit waits here for those who want some too.
+LOCK_USAGE: Final = """
+insert into guild_usage as u (guild_id) values ($1)
+on conflict (guild_id) do update set clips = u.clips
+returning clips, bytes
+"""
+
+RESERVED: Final = """
+select coalesce(sum(bytes), 0)::bigint from downloads
+where guild_id = $1 and clip_id <> $2 and lease_until >= clock_timestamp()
+"""
+
+RESERVE: Final = """
+update downloads set bytes = $3 where clip_id = $1 and lease_token = $2 returning true
+"""
+
+RENEW: Final = """
+update downloads set lease_until = clock_timestamp() + $3::interval where clip_id = $1 and lease_token = $2
+returning true
+"""
+
+HOLD: Final = """
+select true from downloads where clip_id = $1 and lease_token = $2 for update
+"""
+
+LET_GO: Final = """
+delete from downloads where clip_id = $1 and lease_token = $2 returning true
+"""
+
+LOCK_BLOB: Final = "select pg_advisory_xact_lock($1::bigint)"
+
+INSERT_BLOB: Final = """
+insert into blobs (sha256, size, media_type) values ($1, $2, $3) on conflict (sha256) do nothing
+"""
+
+BLOB_STAYS: Final = """
+select deleting_at is null from blobs where sha256 = $1
+"""
+
+MARK_STORED: Final = """
+update clips set state = 'stored', sha256 = $2, reason = null, reason_code = null, attempts = 0
+where clip_id = $1 and state = 'pending' returning true
+"""
+
+MARK_ENDED: Final = """
+with held as (
+    delete from downloads where clip_id = $1 and lease_token = $2 returning attempts
+), written as (
+    update clips c
+    set state = $3, reason_code = $4, reason = $5,
+        attempts = case when $7::boolean then held.attempts else 0 end,
+        due_at = case when $6::interval is null then c.due_at else clock_timestamp() + $6::interval end
+    from held where c.clip_id = $1 and c.state = 'pending'
+)
+select true from held
+"""
+
+SET_LACKS_ROOM: Final = """
+update guild_usage set lacks_room = $2 where guild_id = $1
+"""
+
+LACKING_ROOM: Final = """
+select u.guild_id, coalesce(g.settings, '{}') as settings
+from guild_usage u left join guild_settings g on g.guild_id = u.guild_id where u.lacks_room
+"""
+
+# The smallest first, as many as fit in together: what does not fit stays where it is.
+HEAL: Final = """
+with fitting as (
+    select c.clip_id, sum(coalesce(c.size, $4)) over (order by coalesce(c.size, $4), c.clip_id) as together
+    from bot_channels ch join clips c on c.channel_id = ch.channel_id
+    where ch.guild_id = $1 and c.state = 'skipped' and c.reason_code = 'over_quota'
+    order by coalesce(c.size, $4), c.clip_id limit $3
+), healed as (
+    update clips c
+    set state = 'pending', reason = null, reason_code = null, attempts = 0, due_at = clock_timestamp()
+    from fitting f where c.clip_id = f.clip_id and f.together <= $2 and c.state = 'skipped'
+    returning c.clip_id
+)
+select (select count(*) from healed) as healed, (select count(*) from fitting) as found
+"""
+
+RETRY: Final = """
+with chosen as (
+    select c.clip_id from bot_channels ch join clips c on c.channel_id = ch.channel_id
+    where ch.guild_id = $1 and ($2::bigint is null or ch.channel_id = $2) and c.state = any($3::clip_state[])
+    limit $4
+)
+update clips c
+set state = 'pending', reason = null, reason_code = null, attempts = 0, due_at = clock_timestamp()
+from chosen where c.clip_id = chosen.clip_id and c.state = any($3::clip_state[])
+returning true
+"""
+
+STATES_OF_ALL: Final = """
+select state::text as state, count(*) as clips from clips where state <> 'stored' group by state
+"""
+
+USAGE_OF_ALL: Final = """
+select coalesce(sum(clips), 0)::bigint as clips, coalesce(sum(bytes), 0)::bigint as bytes from guild_usage
+"""
+
+USAGE: Final = """
+select clips, bytes from guild_usage where guild_id = $1
+"""
+
+STATES_OF_GUILD: Final = """
+select c.state::text as state, c.reason, count(*) as clips
+from bot_channels ch join clips c on c.channel_id = ch.channel_id and c.state <> 'stored'
+where ch.guild_id = $1 group by c.state, c.reason
+"""
+
+STATES_OF_CHANNEL: Final = """
+select state::text as state, reason, count(*) as clips from clips
+where channel_id = $1 and state <> 'stored' group by state, reason
+"""
+
+USAGE_OF_CHANNEL: Final = """
+select count(*) as clips, coalesce(sum(b.size), 0)::bigint as bytes
+from clips c join blobs b on b.sha256 = c.sha256 where c.channel_id = $1 and c.state = 'stored'
+"""
+
+
+async def waiting_places(conn: Connection, *, after: int, limit: int) -> Sequence[Place]:
+    """List channels with clips that wait, in order of their ids, from behind one on."""
+    return [structure(row, Place) for row in await conn.fetch(WAITING_PLACES, after, limit)]
+
+
+async def in_hand(conn: Connection) -> Mapping[int, Usage]:
+    """What all workers have in hand, by server: how many clips, and how much room is reserved for them."""
+    return {row["guild_id"]: structure(row, Usage) for row in await conn.fetch(IN_HAND)}
+
+
+async def take(conn: Connection, channels: Sequence[int], *, token: UUID, lease: timedelta) -> str | None:
+    """Take the clip of these channels that is due first; None when there is none."""
+    taken: str | None = await conn.fetchval(TAKE, token, lease, list(channels))
+    return taken
+
+
+async def job(conn: Connection, clip_id: str, *, token: UUID) -> Job | None:
+    """Read a clip that was taken; None when it is not waiting any more."""
+    row = await conn.fetchrow(JOB, clip_id, token)
+    return None if row is None else structure(row, Job)
+
+
+async def lock_usage(conn: Connection, guild_id: int) -> Usage:
+    """Read what a server's clips take, and keep others from reserving room there until the transaction ends."""
+    return _usage(await conn.fetchrow(LOCK_USAGE, guild_id))
+
+
+async def reserved(conn: Connection, guild_id: int, *, but_for: str = "") -> int:
+    """How much room is reserved for a server's other clips that are in hand."""
+    amount: int = await conn.fetchval(RESERVED, guild_id, but_for)
+    return amount
+
+
+async def reserve(conn: Connection, clip_id: str, *, token: UUID, size: int) -> None:
+    """Hold room for a clip for as long as it is in hand."""
+    await conn.execute(RESERVE, clip_id, token, size)
+
+
+async def renew(conn: Connection, clip_id: str, *, token: UUID, lease: timedelta) -> bool:
+    """Keep the lease; False when it is another's now. Locks it until the transaction ends."""
+    return await conn.fetchval(RENEW, clip_id, token, lease) is True
+
+
+async def hold(conn: Connection, clip_id: str, *, token: UUID) -> bool:
+    """Lock the lease until the transaction ends; False when it is another's."""
+    return await conn.fetchval(HOLD, clip_id, token) is True
+
+
+async def let_go(conn: Connection, clip_id: str, *, token: UUID) -> bool:
+    """Give up the lease, and nothing else; False when it was another's."""
+    return await conn.fetchval(LET_GO, clip_id, token) is True
+
+
+async def lock_blob(conn: Connection, sha256: bytes) -> None:
+    """Keep others from storing or removing these bytes until the transaction ends."""
+    await conn.execute(LOCK_BLOB, int.from_bytes(sha256[:8], "big", signed=True))
+
+
+async def insert_blob(conn: Connection, sha256: bytes, *, size: int, media_type: str | None) -> bool:
+    """Have a row for bytes that are in the storage; False when they are being removed just now."""
+    await conn.execute(INSERT_BLOB, sha256, size, media_type)
+    return await conn.fetchval(BLOB_STAYS, sha256) is True
+
+
+async def mark_stored(conn: Connection, clip_id: str, sha256: bytes) -> bool:
+    """Write that a clip has its bytes; False when it is gone, or was decided about otherwise meanwhile."""
+    return await conn.fetchval(MARK_STORED, clip_id, sha256) is True
+
+
+async def mark_ended(conn: Connection, clip_id: str, *, token: UUID, ending: Ending) -> bool:
+    """Write why a clip was not stored, and give up the lease; False when that is another's."""
+    return (
+        await conn.fetchval(
+            MARK_ENDED, clip_id, token, ending.state, ending.why, ending.reason, ending.delay, ending.counts
+        )
+        is True
+    )
+
+
+async def set_lacks_room(conn: Connection, guild_id: int, *, lacks: bool) -> None:
+    """Remember whether a server has clips that were left out for want of room."""
+    await conn.execute(SET_LACKS_ROOM, guild_id, lacks)
+
+
+async def lacking_room(conn: Connection) -> Mapping[int, Mapping[str, object]]:
+    """The servers with clips that were left out for want of room, and their settings."""
+    return {row["guild_id"]: row["settings"] for row in await conn.fetch(LACKING_ROOM)}
+
+
+async def heal(conn: Connection, guild_id: int, *, room: int, limit: int, unknown: int) -> tuple[int, int]:
+    """Let clips wait again that were left out for want of room and fit now: how many, and how many were looked at."""
+    row = await conn.fetchrow(HEAL, guild_id, room, limit, unknown)
+    return (0, 0) if row is None else (row["healed"], row["found"])
+
+
+async def retry(conn: Connection, guild_id: int, *, channel_id: int | None, states: Sequence[str], limit: int) -> int:
+    """Let clips wait again that have ended in one of these states; how many."""
+    return len(await conn.fetch(RETRY, guild_id, channel_id, list(states), limit))
+
+
+async def saved_of_all(conn: Connection) -> Saved:
+    """Count all clips by state, and the bytes of the stored ones."""
+    usage = _usage(await conn.fetchrow(USAGE_OF_ALL))
+    states = {row["state"]: row["clips"] for row in await conn.fetch(STATES_OF_ALL)}
+    return Saved(states=states | {"stored": usage.clips}, bytes=usage.bytes)
+
+
+async def saved_of_guild(conn: Connection, guild_id: int) -> Saved:
+    """Count a server's clips."""
+    return _saved(await conn.fetch(STATES_OF_GUILD, guild_id), await conn.fetchrow(USAGE, guild_id))
+
+
+async def saved_of_channel(conn: Connection, channel_id: int) -> Saved:
+    """Count a channel's clips; the stored ones one by one."""
+    return _saved(await conn.fetch(STATES_OF_CHANNEL, channel_id), await conn.fetchrow(USAGE_OF_CHANNEL, channel_id))
+
+
+def _usage(row: Record | None) -> Usage:
+    """A row of usage; nothing where there is none."""
+    return Usage() if row is None else structure(row, Usage)
+
+
+def _saved(counts: Sequence[Record], usage: Record | None) -> Saved:
+    stored = _usage(usage)
+    states: Counter[str] = Counter({"stored": stored.clips})
+    reasons: Counter[str] = Counter()
+    for row in counts:
+        states[row["state"]] += row["clips"]
+        if row["reason"] is not None:
+            reasons[row["reason"]] += row["clips"]
+    return Saved(states=dict(states), bytes=stored.bytes, reasons=dict(reasons))

@@ -1,0 +1,1 @@
+"""Saving clips, against real PostgreSQL, a real storage, and Discord's CDN on loopback."""
