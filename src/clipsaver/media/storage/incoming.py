@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -18,6 +18,8 @@ GATHER: Final = 1024 * 1024
 """Bytes that are handed to a thread at a time; as many again can be on their way to the disk."""
 MOST_CHUNKS: Final = 4096
 """Chunks that are gathered, however small."""
+SYNC_AHEAD: Final = 8 * 1024 * 1024
+"""Bytes after which the system is to begin writing to the disk."""
 OPENING: Final = 64
 """First bytes that are held in memory."""
 
@@ -38,6 +40,7 @@ class Incoming:
     _gathered: list[bytes] = field(factory=list, init=False)
     _gathered_size: int = field(default=0, init=False)
     _writing: "Future[None] | None" = field(default=None, init=False)
+    _syncing: int = field(default=0, init=False)
     _sealed: bool = field(default=False, init=False)
     _suspended: bool = field(default=False, init=False)
 
@@ -107,18 +110,19 @@ class Incoming:
     async def close(self) -> None:
         """Close the file, and remove it unless it was suspended."""
         self._sealed, self._gathered = True, []
-        if self._writing is not None:
-            with suppress(ClipsaverError):
-                await self._threads.finish(self._writing)
-        await self._threads.finish(self._threads.start(self._end))
+        await self._threads.finish(self._threads.start(self._end, self._writing))
 
     # In a thread, one at a time:
 
     def _put_down(self, chunks: list[bytes]) -> None:
-        data = b"".join(chunks)
-        self._hash.update(data)
+        for chunk in chunks:
+            self._hash.update(chunk)
         with os_errors(self.path.parent):
-            files.write_all(self._descriptor, data)
+            files.write_all(self._descriptor, chunks)
+            end = os.lseek(self._descriptor, 0, os.SEEK_CUR)
+            if end - self._syncing >= SYNC_AHEAD:
+                files.begin_to_sync(self._descriptor, self._syncing, end - self._syncing)
+                self._syncing = end
 
     def _sync(self) -> None:
         with os_errors(self.path.parent):
@@ -127,7 +131,7 @@ class Incoming:
     def _empty(self) -> None:
         with os_errors(self.path.parent):
             os.ftruncate(self._descriptor, 0)
-            os.lseek(self._descriptor, 0, os.SEEK_SET)
+            self._syncing = os.lseek(self._descriptor, 0, os.SEEK_SET)
 
     def go_on(self) -> None:
         """Take in what is in the file already."""
@@ -137,7 +141,9 @@ class Incoming:
                 self.size += len(data)
                 self.opening += data[: OPENING - len(self.opening)]
 
-    def _end(self) -> None:
+    def _end(self, writing: "Future[None] | None") -> None:
+        if writing is not None:
+            wait([writing])  # it was begun before, so that a thread has it or is done with it
         with os_errors(self.path.parent):
             try:
                 if not self._suspended and files.is_at(self._descriptor, self.path):

@@ -152,7 +152,7 @@ class LocalStorage(Storage):
             descriptor = files.open_private(source, new=True)
             try:
                 files.try_lock(descriptor)
-                files.write_all(descriptor, data)
+                files.write_all(descriptor, [data])
                 os.fsync(descriptor)
                 source.replace(target)
             finally:
