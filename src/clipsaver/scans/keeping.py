@@ -24,6 +24,8 @@ IN_HAND = 150
 """Pages that all runs together hold at most: read, and not yet committed."""
 PAUSE = 0.015
 """Seconds between two commits: what arrives meanwhile costs the next one little more."""
+WRITERS = 2
+"""Commits under way at the same time: a small scan's page doesn't wait for the many of a large one."""
 CONNECTIONS = 3
 """Of the pool's connections, how many runs take at the same time for all but keeping; people need some too."""
 REFUSED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
@@ -59,7 +61,7 @@ class Handed:
 
 @define(kw_only=True, eq=False)
 class Keeper:
-    """Writes pages of many runs in one transaction after the other; what goes wrong with one run is its own."""
+    """Writes the pages of many runs together, and the next ones after that; what goes wrong with one run is its own."""
 
     pool: Pool
     clips: Clips
@@ -70,7 +72,7 @@ class Keeper:
     _waiting: list[Handed] = field(factory=list, init=False)
     _hurry: asyncio.Event = field(factory=asyncio.Event, init=False)
     """Set when a run has nothing left to read: it doesn't wait for others to fill the next commit."""
-    _keeping: asyncio.Task[None] | None = field(default=None, init=False)
+    _writers: list[asyncio.Task[None]] = field(factory=list, init=False)
 
     async def keep(self, advance: Advance) -> None:
         """Commit pages and how far they bring their run; a run has at most one of these in hand.
@@ -81,8 +83,9 @@ class Keeper:
         self._waiting.append(handed)
         if not advance.todo:
             self._hurry.set()
-        if self._keeping is None or self._keeping.done():
-            self._keeping = asyncio.create_task(self._keep_all(), name="keep pages")
+        self._writers = [writer for writer in self._writers if not writer.done()]
+        if len(self._writers) < WRITERS:
+            self._writers.append(asyncio.create_task(self._keep_all(), name="keep pages"))
         await handed.kept
 
     @asynccontextmanager

@@ -6,10 +6,10 @@ import ssl
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from clipsaver.media.fetching.download import CHUNK, Fetched
 from clipsaver.media.fetching.errors import (
@@ -594,13 +594,10 @@ async def test_a_name_that_does_not_exist_can_not_be_reached(stack: AsyncExitSta
     assert error.value.cause == "unreachable"
 
 
-CERTIFICATE = Path(__file__).with_name("localhost.pem")
-
-
 async def test_certificates_are_checked(serve: Serve, stack: AsyncExitStack, sink: Memory) -> None:
     """One that nobody vouches for is as good as no server."""
-    own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    own.load_cert_chain(CERTIFICATE)
+    authority, own = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(own)
     server = await serve(answer(CLIP), tls=own)
     origin = f"https://localhost:{server.port}"
     lookup = Rebinding(["127.0.0.1"])
@@ -608,7 +605,8 @@ async def test_certificates_are_checked(serve: Serve, stack: AsyncExitStack, sin
     with pytest.raises(Interrupted) as error:
         await fetcher.fetch(origin + PATH, sink, expected_size=SIZE, largest=LARGEST)
     assert (error.value.cause, server.asked) == ("unreachable", [])
-    trusting = ssl.create_default_context(cafile=str(CERTIFICATE))
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
     fetcher = await stack.enter_async_context(Fetcher([origin], lookup=lookup, tls=trusting))
     await fetcher.fetch(origin + PATH, sink, expected_size=SIZE, largest=LARGEST)
     assert bytes(sink.data) == CLIP
