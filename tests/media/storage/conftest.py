@@ -3,7 +3,7 @@
 import itertools
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -41,6 +41,12 @@ def ask(method: str, url: str, **headers: str) -> str:
     """What a server on loopback answers."""
     with urlopen(Request(url, method=method, headers=headers), timeout=30) as answer:  # noqa: S310 - http, and ours
         return str(answer.read().decode("utf-8", errors="replace"))
+
+
+def fetch(url: str) -> tuple[bytes, Mapping[str, str]]:
+    """What anybody gets there, and what is said about it."""
+    with urlopen(url, timeout=30) as answer:  # noqa: S310 - http, and ours
+        return answer.read(), answer.headers
 
 
 @pytest.fixture(scope="session")
