@@ -1,0 +1,1 @@
+"""Looking at videos, inside the child: opening, finding a frame, pictures, confinement."""
