@@ -139,8 +139,9 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def soak(session: nox.Session) -> None:
-    """Run the demo over a world that takes a while, under Discord's limits."""
-    _install(session, "run")
+    """Look at 2,000 broken videos; run the demo over a world that takes a while, under Discord's limits."""
+    _install(session, "run", "tests")
+    session.run("pytest", "tests/media/probe/test_mutated.py", env={"CLIPSAVER_TEST_MUTATIONS": "2000"})
     session.run("clipsaver", "demo", "--once", "--rate-limits", "--channels=50", "--messages=20000", *session.posargs)
 
 
