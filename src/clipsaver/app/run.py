@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -14,6 +14,7 @@ from clipsaver.app.bot import Bot
 from clipsaver.app.ground import Ground, ground
 from clipsaver.app.jobs import jobs
 from clipsaver.app.parts import Part, run_parts
+from clipsaver.app.saving import saving_work
 from clipsaver.app.sight import Sight
 from clipsaver.app.signals import on_signals
 from clipsaver.config import Config
@@ -22,16 +23,16 @@ from clipsaver.scans.station import ScanWork
 from clipsaver.web.metrics import Metrics
 from clipsaver.web.server import create_app, serve
 from clipsaver.work.cron import Cron
-from clipsaver.work.worker import Worker
+from clipsaver.work.worker import Station, Worker
 
 log = structlog.get_logger("clipsaver.app")
 
 PORT: Final = 8000
 """Where `clipsaver run` serves when no port is set; the other roles serve only where one is."""
 POLL: Final = timedelta(seconds=1)
-"""How long a scan that another process queued may go unnoticed."""
+"""How long a scan that another process queued may go unnoticed, and a clip that was found."""
 DRAIN: Final = timedelta(seconds=5)
-"""How long scans in hand may take to commit what they have read once the program is told to end."""
+"""How long what is in hand may take to commit what was read once the program is told to end."""
 LIMIT: Final = 9.5
 """Seconds after the first signal when the process is ended by force; it promises to be gone within ten."""
 
@@ -72,19 +73,24 @@ async def _program(config: Config, role: Role, *, stop: asyncio.Event, running: 
         below = await stack.enter_async_context(ground(config))
         work = _scan_work(below)
         cron = Cron(below.pool, jobs(below))
-        worker = bot = None
+        worker = bot = saving = None
         if role is not Role.BOT:
-            worker = Worker([work.station(concurrency=config.scans.concurrency, poll=POLL)], drain=DRAIN)
+            saving = await stack.enter_async_context(saving_work(below))
+            stations: list[Station[Any]] = [
+                work.station(concurrency=config.scans.concurrency, poll=POLL),
+                saving.station(concurrency=config.saving.concurrency, poll=POLL),
+            ]
+            worker = Worker(stations, drain=DRAIN)
         if role is not Role.WORKER:
             wake = (lambda: None) if worker is None else (lambda: worker.wake("scans"))
             scans = Scans(
                 pool=below.pool, defaults=below.defaults, wake=wake, token_refused=lambda: below.rest.unauthorized
             )
             bot = Bot.of(below, scans)
-        sight = Sight(ground=below, work=work, bot=bot, worker=worker, cron=cron)
+        sight = Sight(ground=below, work=work, bot=bot, worker=worker, cron=cron, saving=saving)
         port = PORT if config.web.port is None and role is Role.RUN else config.web.port
         if port is not None:
-            app = create_app(sight.readiness, Metrics([sight.figures, sight.stored]))
+            app = create_app(sight.readiness, Metrics([sight.figures, sight.stored, sight.clips]))
             server = await serve(app, host=config.web.host, port=port)
             stack.push_async_callback(server.close)
         parts = [Part(name="jobs", run=cron.run, stop=_soon(cron.stop))]

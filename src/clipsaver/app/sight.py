@@ -8,6 +8,8 @@ from attrs import frozen
 from clipsaver.app.bot import Bot
 from clipsaver.app.ground import Ground
 from clipsaver.channels import store as channels_store
+from clipsaver.clips.saving.service import Saving
+from clipsaver.clips.saving.station import SavingWork
 from clipsaver.discord.stats import BOUNDS
 from clipsaver.guilds import store as guilds_store
 from clipsaver.scans import store as scans_store
@@ -30,6 +32,7 @@ class Sight:
     bot: Bot | None
     worker: Worker | None
     cron: Cron
+    saving: SavingWork | None = None
 
     async def readiness(self) -> Readiness:
         """Tell whether the process can do its work; it answers for its own parts."""
@@ -46,6 +49,10 @@ class Sight:
                 ok=not self.worker.in_trouble,
                 detail={"in_hand": self.worker.in_hand, "in_trouble": list(self.worker.in_trouble)},
             )
+        if self.saving is not None:
+            # Clips that can't be saved now are saved later: the process can do its work all the same.
+            halted = self.saving.room.halted
+            parts["saving"] = Part(ok=True, detail={} if halted is None else {"halted": halted})
         return Readiness(parts=parts)
 
     async def figures(self) -> Figures:
@@ -66,7 +73,16 @@ class Sight:
             gateway_reconnects=None if self.bot is None else dict(self.bot.watchdog.reconnects),
             messages_read=None if self.worker is None else self.work.tally.messages,
             clips_found=None if self.worker is None else self.work.tally.clips,
+            clips_saved=None if self.saving is None else self.saving.tally.clips,
+            bytes_saved=None if self.saving is None else self.saving.tally.bytes,
+            saving_halted=None if self.saving is None else self.saving.room.halted is not None,
+            storage_free=None if self.saving is None else self.saving.room.free,
         )
+
+    async def clips(self) -> Figures:
+        """Tell how many clips there are in which state, and what they take."""
+        saved = await Saving(pool=self.ground.pool).of_all()
+        return Figures(clips=saved.states, stored_bytes=saved.bytes)
 
     async def stored(self) -> Figures:
         """Tell what the database counts, for all processes."""

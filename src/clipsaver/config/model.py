@@ -46,6 +46,8 @@ class StorageConfig:
 
     url: str = field(converter=checks.storage_url)
     """Empty: under the data directory."""
+    reserve_gb: float = field(converter=checks.not_negative)
+    """What stays free on the disk."""
 
 
 @frozen(kw_only=True)
@@ -91,6 +93,16 @@ class ScansConfig:
 
 
 @frozen(kw_only=True)
+class SavingConfig:
+    """How clips' bytes are saved."""
+
+    concurrency: int = field(converter=checks.positive)
+    """Clips a worker downloads at the same time."""
+    lease_seconds: float = field(converter=checks.at_least_a_second)
+    """How long a silent worker keeps its clips."""
+
+
+@frozen(kw_only=True)
 class Config:
     """All of it."""
 
@@ -103,6 +115,7 @@ class Config:
     web: WebConfig
     log: LogConfig
     scans: ScansConfig
+    saving: SavingConfig
     guild_defaults: Mapping[str, Any]
     """Settings a new guild starts with, by key: values that fit into JSON; which make sense is for guilds to say."""
     jobs: Mapping[str, Mapping[str, Any]]

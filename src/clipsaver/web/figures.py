@@ -37,6 +37,17 @@ class Figures:
     """By station of this process's worker."""
     messages_read: int | None = None
     clips_found: int | None = None
+    clips: Mapping[str, int] | None = None
+    """By state."""
+    stored_bytes: int | None = None
+    """Of all stored clips, each charged with its own, though the same bytes lie there once."""
+    clips_saved: int | None = None
+    bytes_saved: int | None = None
+    """What this process has stored."""
+    saving_halted: bool | None = None
+    """Whether nothing is fetched, because the storage takes nothing."""
+    storage_free: int | None = None
+    """Bytes that may come in, as last looked."""
     requests: Mapping[tuple[str, str, int], int] | None = None
     """To Discord, by method, route template and status; 0 where no answer came."""
     throttled: Mapping[str, int] | None = None
@@ -110,6 +121,12 @@ FAMILIES: Mapping[str, Callable[[Any], Metric]] = {
     "jobs_in_hand": _gauge("clipsaver_jobs_in_hand", "Jobs this process works on.", "station"),
     "messages_read": _counter("clipsaver_messages_read", "Messages fetched and kept."),
     "clips_found": _counter("clipsaver_clips_found", "Clips found in them."),
+    "clips": _gauge("clipsaver_clips", "Clips by state.", "state"),
+    "stored_bytes": _gauge("clipsaver_stored_bytes", "What the stored clips take, each counted by itself."),
+    "clips_saved": _counter("clipsaver_clips_saved", "Clips whose bytes this process has stored."),
+    "bytes_saved": _counter("clipsaver_bytes_saved", "Bytes of the clips that this process has stored."),
+    "saving_halted": _gauge("clipsaver_saving_halted", "Whether nothing is fetched because the storage takes nothing."),
+    "storage_free": _gauge("clipsaver_storage_free_bytes", "Room for clips beside what stays free."),
     "requests": _counter(
         "clipsaver_discord_requests", "Requests to Discord by route template.", "method", "route", "status"
     ),

@@ -6,8 +6,8 @@ from typing import Final
 
 from attrs import define, field
 
-MOST: Final = 1_000
-"""Clips that are remembered; what is forgotten begins again."""
+MOST: Final = 32
+"""Unfinished files at most: they take room. What is forgotten begins again."""
 
 
 @define(eq=False)
@@ -24,10 +24,11 @@ class Partials:
         """The key of a clip's incoming file, and what the bytes in it belong to."""
         return f"{clip_id}-{self._own}", self._validators.get(clip_id)
 
-    def keep(self, clip_id: str, validator: str | None) -> None:
-        """Remember what the bytes that were left belong to; None: there are none."""
+    def keep(self, clip_id: str, validator: str | None) -> str | None:
+        """Remember what the bytes that were left belong to; None: there are none. The key of a file that has to go."""
         self._validators.pop(clip_id, None)
         if validator is not None:
             self._validators[clip_id] = validator
             if len(self._validators) > MOST:
-                self._validators.popitem(last=False)
+                return self.of(self._validators.popitem(last=False)[0])[0]
+        return None

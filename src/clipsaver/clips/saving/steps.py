@@ -120,11 +120,18 @@ class Save:
                 self.came += max(incoming.size - before, 0)
                 if error.validator is not None and incoming.size:
                     await incoming.suspend()
-                self.partials.keep(self.job.clip_id, error.validator)
+                await self._leave(error.validator if incoming.size else None)
                 raise
             self.partials.keep(self.job.clip_id, None)
             await self._keep(incoming, fetched)
             return fetched.size
+
+    async def _leave(self, validator: str | None) -> None:
+        """Remember what was left for the next attempt; the oldest of too many goes."""
+        too_many = self.partials.keep(self.job.clip_id, validator)
+        if too_many is not None:
+            async with self.storage.incoming(too_many):
+                pass
 
     async def _keep(self, incoming: Incoming, fetched: Fetched) -> None:
         """Have the bytes in the storage, and then the rows that say so."""
