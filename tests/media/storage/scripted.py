@@ -18,7 +18,7 @@ def failed(status: int, code: str) -> Answer:
 
 @define
 class Scripted:
-    """What is answered, and what was asked, as ``METHOD /path?query``."""
+    """What is answered, and what was asked, as ``METHOD /path?query``, with ``if new`` where that was a condition."""
 
     answer: Callable[[str], Answer]
     asked: list[str] = field(factory=list)
@@ -40,7 +40,7 @@ def scripted(answer: Callable[[str], Answer]) -> Iterator[Scripted]:
 
         def reply(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            asked = f"{self.command} {self.path}"
+            asked = f"{self.command} {self.path}" + (" if new" if "If-None-Match" in self.headers else "")
             script.asked.append(asked)
             status, body = script.answer(asked)
             self.send_response(status)

@@ -90,6 +90,11 @@ async def test_nobody_waits_for_an_answer_that_nobody_wants(s3: Storage) -> None
     gate.set()
 
 
+async def test_nothing_lies_on_this_machine(s3: Storage) -> None:
+    """Other programs need a copy."""
+    assert None is s3.local_path(NAME)
+
+
 async def test_a_copy_has_a_bound(s3: Storage, tmp_path: Path) -> None:
     """What is longer is not copied, and the copy begun is gone."""
     kept = await keep(s3, BIG)
@@ -237,13 +242,31 @@ async def test_a_server_without_conditions(tmp_path: Path) -> None:
         if asked.startswith(("HEAD", "GET")) and "list-type" not in asked:
             return NO_SUCH_KEY
         if asked.startswith("PUT") and "blobs" in asked:
+            if asked.endswith("if new"):
+                return failed(501, "NotImplemented")
             there.append(1)
-            return failed(501, "NotImplemented") if len(there) == 1 else (200, b"")
         return 200, b"<ListBucketResult/>"
 
     async with told(answer, tmp_path) as (storage, script):
         await keep(storage, b"clip")
-        assert 2 == sum(asked.startswith("PUT") for asked in script.asked)
+        assert 1 == sum(asked.startswith("PUT") and not asked.endswith("if new") for asked in script.asked)
+
+
+@pytest.mark.usefixtures("few_retries")
+async def test_a_key_that_may_only_read(tmp_path: Path) -> None:
+    """Nothing is sent without the condition, and it is said."""
+
+    def answer(asked: str) -> Answer:
+        if asked.startswith("PUT") and "blobs" in asked:
+            return failed(403, "AccessDenied")
+        if asked.startswith(("HEAD", "GET")) and "list-type" not in asked:
+            return NO_SUCH_KEY
+        return 200, b"<ListBucketResult/>"
+
+    async with told(answer, tmp_path) as (storage, script):
+        with pytest.raises(StorageRefused, match="s3://bucket refuses"):
+            await keep(storage, b"clip")
+        assert ["PUT"] == [asked.split()[0] for asked in script.asked if asked.startswith("PUT")]
 
 
 @pytest.mark.usefixtures("few_retries")
