@@ -48,6 +48,18 @@ print(json.dumps([held, results]))
 """
 
 
+ORPHAN = """
+import os, sys, time
+sys.path.insert(0, sys.argv[1])
+from clipsaver.media.sandbox import confine
+confine.limit(memory=512 * 1024 * 1024, cpu_seconds=10, wall_seconds=1000)
+confine.seal(parent=os.getppid())
+print("sealed", flush=True)
+time.sleep(1000)
+"""
+OWNER = "import subprocess, sys; subprocess.run([sys.executable, '-I', '-c', sys.argv[2], sys.argv[1]])"
+
+
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
     """A canary that sings when somebody connects."""
@@ -84,6 +96,17 @@ def test_sealed(tmp_path: Path, listener: socket.socket) -> None:
     assert {results[each] for each in ("fork", "execute", "kill")} == {"PermissionError"} or "seccomp" not in held
     assert not visited(listener) or not {"network", "seccomp", "landlock"} & set(held)
     assert canary.read_text() == "secret" or not files
+
+
+def test_orphaned() -> None:
+    """A child whose bot is killed is gone at once: nobody holds its answer's pipe any more."""
+    source = str(Path(confine.__file__).parents[3])
+    command = [sys.executable, "-I", "-c", OWNER, source, ORPHAN]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as owner:  # noqa: S603 - our own interpreter
+        assert owner.stdout is not None
+        assert b"sealed\n" == owner.stdout.readline()
+        owner.kill()
+        assert b"" == owner.stdout.read()
 
 
 @pytest.mark.parametrize(

@@ -237,6 +237,39 @@ def test_cut_off(tmp_path: Path, data: bytes, *, cut: bool) -> None:
         assert cut == opening.is_cut_off(file.fileno(), data)
 
 
+@pytest.mark.parametrize(
+    ("rate", "told"),
+    [(None, None), (Fraction(30), 30.0), (Fraction(1, 9999), None), (Fraction(9999), None), (Fraction(-1), None)],
+)
+def test_rates(rate: Fraction | None, told: float | None) -> None:
+    """A rate that is none, or rounds to none, is not told."""
+    assert told == opening._rate(rate)
+
+
+@pytest.mark.parametrize(("side", "told"), [(0, None), (90, 90), (1 << 30, None)])
+def test_sides(side: int, told: int | None) -> None:
+    """A side that no picture has is not told, so that the reason why not is."""
+    assert told == opening._side(side)
+
+
+def test_lost_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream that PyAV can't find again, as happens with broken files, is damage like any other."""
+
+    class Lost:
+        start_time = None
+
+        def demux(self, *_: object) -> Any:
+            streams: list[Any] = []
+            return (streams[number] for number in range(9))
+
+        def seek(self, *_: object) -> None:
+            pass
+
+    container: Any = Lost()
+    with av.open(str(Film().save(tmp_path / "film"))) as real:
+        assert Looker(container, real.streams.video[0], PIXELS).pick(1.0) is None
+
+
 class Turned:
     """A frame with a display matrix."""
 

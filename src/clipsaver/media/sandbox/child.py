@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from clipsaver.media.sandbox import confine
 from clipsaver.media.sandbox.wire import (
@@ -19,6 +19,8 @@ from clipsaver.media.sandbox.wire import (
 SOURCE, ANSWER = 0, 1
 """Descriptors: the file is what the child reads, the answer what it writes."""
 
+RESERVE: Final = 4 * 1024 * 1024
+
 Look = Callable[..., None]
 
 
@@ -29,7 +31,8 @@ def main(order: Mapping[str, Any]) -> int:
 
 def answer(order: Mapping[str, Any], load: Callable[[], Look], send: Send) -> int:
     """Do as the order says: limits first, then the decoders, then the rest of the confinement, then the file."""
-    out_of_memory = Reason.TOO_COMPLEX.value.encode()
+    # Set aside, so that a child without memory can still say so.
+    reserve = [bytes(RESERVE)]
     try:
         held = confine.limit(**order["limits"])
         look = load()
@@ -40,7 +43,8 @@ def answer(order: Mapping[str, Any], load: Callable[[], Look], send: Send) -> in
     except Trouble as trouble:
         send(TROUBLE, trouble.reason.value.encode())
     except MemoryError:
-        send(TROUBLE, out_of_memory)
+        reserve.clear()
+        send(TROUBLE, Reason.TOO_COMPLEX.value.encode())
     except ImportError:
         send(TROUBLE, Reason.UNAVAILABLE.value.encode())
     return 0

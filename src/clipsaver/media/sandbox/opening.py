@@ -38,6 +38,7 @@ HEAD: Final = 4096
 LONGEST: Final = 7 * 24 * 3600
 """Seconds; what claims to be longer lies."""
 FASTEST: Final = 1000
+LONGEST_SIDE: Final = 1_000_000
 WIDEST_PIXEL: Final = 8
 COUNTED_PACKETS: Final = 300_000
 COUNTING_SECONDS: Final = 2.0
@@ -49,7 +50,7 @@ KNOWN: Final = re.compile(
 )
 DOCTYPE: Final = re.compile(rb"\x42\x82[\x84-\x8f](webm|matroska)")
 # What a broken file does to PyAV. Out of memory is one of libav's errors too, and has to be caught before.
-BROKEN: Final = (av.error.FFmpegError, ValueError, OverflowError, ArithmeticError, AttributeError)
+BROKEN: Final = (av.error.FFmpegError, ValueError, ArithmeticError, LookupError, AttributeError)
 
 
 def head_of(source: int) -> bytes:
@@ -131,7 +132,7 @@ def facts_of(container: InputContainer, stream: VideoStream | None, head: bytes)
         facts["video_codec"] = codec_of(stream)
         if stream.codec_context is not None:
             width, height = shown_size(stream.width, stream.height, stream.sample_aspect_ratio)
-            facts |= {"width": width or None, "height": height or None, "pixel_format": stream.codec_context.pix_fmt}
+            facts |= {"width": _side(width), "height": _side(height), "pixel_format": stream.codec_context.pix_fmt}
         facts["frame_rate"] = _rate(stream.average_rate or stream.guessed_rate)
     return facts
 
@@ -169,8 +170,13 @@ def duration_of(container: InputContainer) -> float | None:
     return last - first if 0 < last - first <= LONGEST else None
 
 
+def _side(pixels: int) -> int | None:
+    return pixels if 0 < pixels <= LONGEST_SIDE else None
+
+
 def _rate(rate: Fraction | None) -> float | None:
-    return round(float(rate), 3) if rate and 0 < rate <= FASTEST else None
+    """Frames a second; None for what is no rate, or none that could be written down."""
+    return (round(float(rate), 3) if rate and 0 < rate <= FASTEST else 0) or None
 
 
 def _container(name: str, metadata: Mapping[str, str], head: bytes) -> str:
