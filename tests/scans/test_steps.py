@@ -9,7 +9,7 @@ from clipsaver.discord.permissions import Permission
 from clipsaver.errors import NotThere
 from clipsaver.postgres.pool import Pool
 from clipsaver.postgres.ranges import IdRange
-from clipsaver.scans import plan
+from clipsaver.scans import plan, steps
 from clipsaver.scans.model import Direction, Rescan, RunStatus
 from tests.scans.listed import EPOCH, GUILD, READING, Bench, Listed, at
 
@@ -231,6 +231,20 @@ async def test_draining_hands_the_run_back(bench: Bench) -> None:
     assert (RunStatus.QUEUED, 3, 0) == (handed.status, handed.messages_scanned, handed.attempts)
     bench.listed.gate = None
     assert (await bench.carry_on()).messages_scanned == 12
+
+
+async def test_a_channel_is_marked_now_and_then(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle of a long scan too, together with the pages: under the same lease."""
+    monkeypatch.setattr(steps, "MARK_EVERY", -1.0)
+    bench.listed.gate = asyncio.Semaphore(1)
+    run = await bench.start()
+    claimed = await bench.claim()
+    assert claimed is not None
+    work = asyncio.create_task(bench.work.work(*claimed))
+    await bench.scanned(run.id, 3)
+    assert (await bench.scans.status(GUILD, CHANNEL)).channel.last_message_id == at(120)
+    claimed[1].draining.set()
+    await work
 
 
 async def test_a_second_scan_shows_the_first(bench: Bench) -> None:

@@ -12,6 +12,7 @@ from clipsaver.channels import store as channels
 from clipsaver.channels.coverage import store as coverage
 from clipsaver.channels.viewers import store as viewers
 from clipsaver.clips import store as clips
+from clipsaver.clips.saving import store as saving
 from clipsaver.guilds import store as guilds
 from clipsaver.people import store as people
 from clipsaver.postgres.binaries import Binaries
@@ -46,6 +47,10 @@ insert into messages (message_id, channel_id, guild_id, author_id, posted_at)
     select n, n % 1000, n % 1000, n, now() from generate_series(1, 1000000) n;
 insert into clips (clip_id, message_id, attachment_id, channel_id, guild_id, filename, url)
     select n || '-' || n, n, n, n % 1000, n % 1000, 'x.mp4', 'https://x' from generate_series(1, 1000000) n;
+insert into blobs (sha256, size) select sha256(n::text::bytea), 1000 from generate_series(1, 300000) n;
+update clips set state = 'stored', sha256 = sha256(message_id::text::bytea) where message_id % 3 = 0;
+update clips set state = 'failed', reason = 'x', reason_code = 'refused' where message_id % 1000 = 1;
+update clips set state = 'skipped', reason = 'x', reason_code = 'over_quota' where message_id % 1000 = 2;
 insert into odd_payloads (message_id, channel_id, reason, payload, seen_at)
     select n, n, 'x', '{}', now() - n * interval '1 minute' from generate_series(1, 100000) n;
 
@@ -73,7 +78,7 @@ $$;
 BIG: Final = frozenset(
     {
         *("users", "roles", "bot_channels", "channel_overwrites", "messages", "clips", "odd_payloads"),
-        *("bot_channel_scan_runs", "audit", "cron_runs"),
+        *("bot_channel_scan_runs", "audit", "cron_runs", "blobs"),
     }
 )
 
@@ -111,7 +116,21 @@ HOT: Final[dict[str, tuple[str, tuple[Any, ...]]]] = {
         ([{"channel_id": n, "covers": "{[1,101)}", "rules_hash": HASH, "message_ids": HUNDRED} for n in range(1, 51)],),
     ),
     "coverage read": (coverage.READ, (1,)),
-    "scanned": (scans.MARK_CHANNEL_SCANNED, (1, 1, 1)),
+    "scanned": (scans.MARK_CHANNELS_SCANNED, ([RUN],)),
+    # a clip that is saved
+    "places where clips wait": (saving.WAITING_PLACES, (-1, 5_000)),
+    "a clip taken": (saving.TAKE, (RUN, SECONDS, list(range(1, 33)))),
+    "a clip in hand": (saving.JOB, ("3-3", RUN)),
+    "a clip held": (saving.HOLD, ("3-3", RUN)),
+    "a blob's row": (saving.INSERT_BLOB, (b"0" * 32, 1, "x")),
+    "a blob looked at": (saving.BLOB_STAYS, (b"0" * 32,)),
+    "a clip stored": (saving.MARK_STORED, ("4-4", b"0" * 32)),
+    "a clip not stored": (saving.MARK_ENDED, ("4-4", RUN, "failed", "x", "x", SECONDS, True)),
+    "a server's usage": (saving.USAGE, (1,)),
+    "clips with room again": (saving.HEAL, (1, 1, 500, 1)),
+    "clips tried again": (saving.RETRY, (1, None, ["failed", "skipped"], 1000)),
+    "clips of a channel by state": (saving.STATES_OF_CHANNEL, (1,)),
+    "what a channel's clips take": (saving.USAGE_OF_CHANNEL, (1,)),
     # what people ask, and the loops that look for work
     "active run": (scans.ACTIVE_RUN, (1,)),
     "latest run": (scans.LATEST_RUN, (1,)),

@@ -136,4 +136,6 @@ class Keeper:
         if stale:
             raise StaleRules(*stale)
         await self.clips.keep(conn, [one.portion for one in held])
+        if marking := [one.run_id for one in held if one.marks_channel]:
+            await store.mark_channels_scanned(conn, marking)
         return set(rules)

@@ -173,6 +173,10 @@ class Advance:
     """Of the lease that whoever read them holds."""
     todo: Ranges
     figures: Figures
+    newest: int | None = None
+    """The newest message the run has read."""
+    marks_channel: bool = False
+    """Whether what the run knows of its channel goes into the channel's indexed columns as well."""
     waiting_until: datetime | None = None
     """Discord makes the run wait until then for what comes next."""
     rules: ChannelRules

@@ -155,7 +155,7 @@ class Scans:
             ended = await store.cancel(conn, run.id)
             if ended is None:
                 raise NotThere("That scan has already ended.")
-            await store.mark_channel_scanned(conn, ended)
+            await store.mark_channels_scanned(conn, [ended.id])
             return ended
 
         ended = await in_transaction(self.pool, canceled)

@@ -150,6 +150,6 @@ class ScanWork:
                 conn, run.id, token=token, status=RunStatus.FAILED, error=str(error)
             )
             if failed is not None:
-                await store.mark_channel_scanned(conn, failed)
+                await store.mark_channels_scanned(conn, [failed.id])
 
         await in_transaction(self.pool, fail)

@@ -1,7 +1,7 @@
 """One claimed run, from where it stands to its end: pages are read ahead while earlier ones are committed."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -194,7 +194,7 @@ class Crawl:
         if advance.portion.seen_hash != advance.portion.rules_hash:
             known = self._rules
             self._known = evolve(known, channel=evolve(known.channel, rules_hash=advance.portion.rules_hash))
-        await self._mark(advance.portion.batch.ids)
+        self.run = evolve(self.run, newest_message_id=advance.newest)
         log.debug("scan.pages_kept", pages=len(pages), messages=self.figures.messages_scanned)
 
     def _advance(self, pages: Sequence[ReadPage]) -> Advance:
@@ -207,6 +207,8 @@ class Crawl:
             token=self.lease.token,
             todo=ranges.subtract(self.todo, covers),
             figures=self.figures.plus(_figures(batch)),
+            newest=max(chain(batch.ids, (self.run.newest_message_id or 0,))) or None,
+            marks_channel=self._is_due(),
             waiting_until=self._waits_until,
             rules=known.channel,
             portion=Portion(
@@ -252,22 +254,20 @@ class Crawl:
             self._known = Known(channel=channel, settings=settings, rules=Rules.of(settings))
         return self._known
 
-    async def _mark(self, ids: Iterable[int]) -> None:
-        """Write the channel's indexed columns now and then; the run's own row knows them always."""
-        newest = max(chain(ids, (self.run.newest_message_id or 0,)))
-        self.run = evolve(self.run, newest_message_id=newest or None)
+    def _is_due(self) -> bool:
+        """Whether the channel's indexed columns are to be written again; the run's own row is always up to date."""
         now = asyncio.get_running_loop().time()
-        if now - self._marked_at > MARK_EVERY:
-            self._marked_at = now
-            async with self.keeper.connection() as conn:
-                await store.mark_channel_scanned(conn, self.run)
+        if now - self._marked_at <= MARK_EVERY:
+            return False
+        self._marked_at = now
+        return True
 
     async def _end(self) -> Run:
         async def ended(conn: Connection) -> Run:
             run = _held(
                 await store.mark_scan_finished(conn, self.run.id, token=self.lease.token, status=RunStatus.SUCCEEDED)
             )
-            await store.mark_channel_scanned(conn, run)
+            await store.mark_channels_scanned(conn, [run.id])
             return run
 
         return await self.keeper.in_transaction(ended)

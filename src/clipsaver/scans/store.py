@@ -128,11 +128,12 @@ select {RULES}, c.coverage from bot_channels c {SETTINGS_AROUND} where c.channel
 """  # noqa: S608 - our own words
 
 # Indexed columns: written at a run's end or every half minute, never with each page.
-MARK_CHANNEL_SCANNED = """
-update bot_channels
-set last_message_id = greatest(last_message_id, $2), last_scanned_at = clock_timestamp(),
-    has_gaps = not coverage @> int8range(0, $3)
-where channel_id = $1
+MARK_CHANNELS_SCANNED = """
+update bot_channels c
+set last_message_id = greatest(c.last_message_id, r.newest_message_id), last_scanned_at = clock_timestamp(),
+    has_gaps = not c.coverage @> int8range(0, r.horizon)
+from bot_channel_scan_runs r
+where r.id = any($1::uuid[]) and r.horizon is not null and c.channel_id = r.channel_id
 """
 
 RUNS_TO_SHOW = """
@@ -249,7 +250,7 @@ async def update_scan_progress(
             "clips": one.figures.clips_found,
             "skipped": one.figures.skipped,
             "waiting_until": one.waiting_until,
-            "newest": max(one.portion.batch.ids, default=None),
+            "newest": one.newest,
         }
         for one in advances
     ]
@@ -290,10 +291,9 @@ async def rules_of_channel(conn: Connection, channel_id: int) -> ChannelRules | 
     return None if row is None else structure(row, ChannelRules)
 
 
-async def mark_channel_scanned(conn: Connection, run: Run) -> None:
-    """Write what a run knows of its channel into the columns that are indexed; nothing while it has not begun."""
-    if run.horizon is not None:
-        await conn.execute(MARK_CHANNEL_SCANNED, run.channel_id, run.newest_message_id, run.horizon)
+async def mark_channels_scanned(conn: Connection, runs: Sequence[UUID]) -> None:
+    """Write what runs know of their channels into the columns that are indexed; nothing of one that has not begun."""
+    await conn.execute(MARK_CHANNELS_SCANNED, list(runs))
 
 
 async def runs_to_show(conn: Connection, *, limit: int, every: timedelta) -> list[Run]:
