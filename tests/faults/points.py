@@ -44,6 +44,19 @@ POINTS: Final[Mapping[str, Point]] = {
     "before the end is committed": Point(commit_of=FINISHED, before=True),
     "after the end": Point(commit_of=FINISHED),
 }
+TAKEN: Final = r"insert into downloads "
+STORED: Final = r"update clips set state = 'stored'"
+SAVING: Final[Mapping[str, Point]] = {
+    "after a clip was taken": Point(statement=TAKEN),
+    "after a clip's claim": Point(commit_of=TAKEN),
+    "after its bytes came": Point(call="clipsaver.media.fetching.fetcher:Fetcher.fetch"),
+    "after its bytes were kept": Point(call="clipsaver.media.storage.local:LocalStorage.keep"),
+    "before its blob's row": Point(statement=r"insert into blobs ", before=True),
+    "before it is stored": Point(statement=STORED, before=True),
+    "before that is committed": Point(commit_of=STORED, before=True),
+    "after that was committed": Point(commit_of=STORED),
+}
+"""Those of a clip that is saved."""
 AFTER_STATEMENT: Final = "after statement "
 """And a digest: just after that statement of a transaction that keeps pages."""
 
@@ -90,7 +103,7 @@ class Watch:
 
     @property
     def _point(self) -> Point | None:
-        return POINTS.get(self.point)
+        return POINTS.get(self.point) or SAVING.get(self.point)
 
     def _call(self, original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         @wraps(original)

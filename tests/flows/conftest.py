@@ -15,7 +15,7 @@ from tests.flows.house import House
 from tests.flows.victim import Victim
 
 Build = Callable[..., Awaitable[House]]
-"""``await build(seed, **plan)``: a house on a Discord drawn from a seed."""
+"""``await build(seed, **plan)``: a house on a Discord drawn from a seed; ``saving``: with its clips' bytes."""
 MakeVictim = Callable[..., Awaitable[Victim]]
 """``await make_victim(seed, latency=…, lease=…, **plan)``: a victim on a Discord drawn from a seed."""
 LEASE = 1.5
@@ -33,7 +33,9 @@ def free_port() -> int:
 def build(simulate: StartSimulator, pool: Pool, database_url: str, tmp_path: Path) -> Build:
     """Build houses; nobody is in yet."""
 
-    async def make(seed: int = 1, *, latency: float = 0.0, record: bool = True, **plan: Any) -> House:
+    async def make(
+        seed: int = 1, *, latency: float = 0.0, record: bool = True, saving: bool = False, **plan: Any
+    ) -> House:
         told = {} if record else {"record": None}  # long scans say the same a thousand times
         simulator = await simulate(World.from_seed(seed, **plan), latency=latency, **told)
         simulator.gateway.starts.window = 0  # else each restart has to wait five seconds for its session
@@ -45,6 +47,8 @@ def build(simulate: StartSimulator, pool: Pool, database_url: str, tmp_path: Pat
             "CLIPSAVER_DATA_DIR": str(tmp_path / "data"),
             "CLIPSAVER_DATABASE_URL": database_url,
             "CLIPSAVER_WEB_PORT": str(free_port()),
+            "CLIPSAVER_GUILD_DEFAULTS_SAVE_BYTES": str(saving).lower(),
+            "CLIPSAVER_STORAGE_RESERVE_GB": "0",
         }
         return House(simulator=simulator, pool=pool, settings=settings, folder=tmp_path)
 
