@@ -6,16 +6,20 @@ from datetime import timedelta
 
 import pytest
 from attrs import evolve
+from structlog.testing import capture_logs
 
 from clipsaver.app import sight as module
 from clipsaver.app.bot import Bot
 from clipsaver.app.ground import Ground, ground
 from clipsaver.app.jobs import jobs
 from clipsaver.app.run import _scan_work
+from clipsaver.app.saving import saving_work
 from clipsaver.app.sight import Sight
 from clipsaver.app.watchdog import PATIENCE
 from clipsaver.discord import store as discord_store
 from clipsaver.discord.rest import Priority, Route, Unauthorized
+from clipsaver.media.storage import StorageFull, StorageUnavailable
+from clipsaver.media.storage.local import LocalStorage
 from clipsaver.scans.model import Figures as Read
 from clipsaver.scans.service import Scans
 from clipsaver.simulator.server import Simulator
@@ -175,3 +179,32 @@ async def test_a_worker_in_trouble(whole: Sight) -> None:
     assert "worker" in (await whole.readiness()).missing
     worker.stop()
     await asyncio.wait_for(running, 10)
+
+
+async def test_what_is_saved(whole: Sight) -> None:
+    """Clips by state, what was stored, and why nothing is fetched just now."""
+    async with saving_work(whole.ground) as saving:
+        sight = evolve(whole, saving=saving)
+        saving.tally.clips, saving.tally.bytes = 2, 5
+        assert "saving_halted" not in (await sight.readiness()).parts["worker"].detail
+        saving.room.failed(StorageFull("There is no room."))
+        readiness = await sight.readiness()
+        assert readiness.parts["worker"].ok
+        assert readiness.parts["worker"].detail["saving_halted"] == "There is no room."
+        figures = await sight.figures()
+        assert (figures.clips_saved, figures.bytes_saved, figures.saving_halted) == (2, 5, True)
+        counted = await sight.clips()
+        assert (counted.clips, counted.stored_bytes) == ({"stored": 0}, 0)
+
+
+async def test_a_storage_that_can_not_be_swept(below: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is logged, and the start goes on."""
+
+    async def away(*_: object, **__: object) -> int:
+        raise StorageUnavailable("Away.")
+
+    monkeypatch.setattr(LocalStorage, "sweep", away)
+    with capture_logs() as lines:
+        async with saving_work(below):
+            pass
+    assert "storage.not_swept" in {line["event"] for line in lines}

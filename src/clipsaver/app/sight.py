@@ -45,14 +45,13 @@ class Sight:
         if self.bot is not None:
             parts |= self._of_bot(self.bot)
         if self.worker is not None:
+            # Clips that can't be saved now are saved later: the process can do its work all the same.
+            halted = None if self.saving is None else self.saving.room.halted
             parts["worker"] = Part(
                 ok=not self.worker.in_trouble,
-                detail={"in_hand": self.worker.in_hand, "in_trouble": list(self.worker.in_trouble)},
+                detail={"in_hand": self.worker.in_hand, "in_trouble": list(self.worker.in_trouble)}
+                | ({} if halted is None else {"saving_halted": halted}),
             )
-        if self.saving is not None:
-            # Clips that can't be saved now are saved later: the process can do its work all the same.
-            halted = self.saving.room.halted
-            parts["saving"] = Part(ok=True, detail={} if halted is None else {"halted": halted})
         return Readiness(parts=parts)
 
     async def figures(self) -> Figures:
