@@ -200,6 +200,7 @@ class SavingWork:
             return
         self._heal_at = now + HEAL_EVERY
         async with self._few.connection() as conn:
+            await store.forget_downloads(conn)
             lacking = await store.lacking_room(conn)
         for guild_id, settings in lacking.items():
             quota = quota_of(self.places.settings(settings, {}))

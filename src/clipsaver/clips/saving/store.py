@@ -103,6 +103,11 @@ update downloads set lease_until = clock_timestamp() + $3::interval where clip_i
 returning true
 """
 
+# Of clips that are gone, or that nobody has come back to.
+FORGET_DOWNLOADS: Final = """
+delete from downloads where lease_until < clock_timestamp() - interval '1 day'
+"""
+
 HOLD: Final = """
 select true from downloads where clip_id = $1 and lease_token = $2 for update
 """
@@ -246,6 +251,11 @@ async def reserve(conn: Connection, clip_id: str, *, token: UUID, size: int) -> 
 async def renew(conn: Connection, clip_id: str, *, token: UUID, lease: timedelta) -> bool:
     """Keep the lease; False when it is another's now. Locks it until the transaction ends."""
     return await conn.fetchval(RENEW, clip_id, token, lease) is True
+
+
+async def forget_downloads(conn: Connection) -> None:
+    """Forget leases that ended long ago; a clip that still waits is taken like any other."""
+    await conn.execute(FORGET_DOWNLOADS)
 
 
 async def hold(conn: Connection, clip_id: str, *, token: UUID) -> bool:
