@@ -92,30 +92,21 @@ class Transport:
         """Send one request and read the whole answer; raises Lost. ``read`` is for the body of one that succeeded."""
         if self._session is None:
             raise RuntimeError("Discord's REST API was asked outside of its context.")
-        headers = {}
-        data = None
-        if body is not None:
-            data = orjson.dumps(body)
-            headers["Content-Type"] = "application/json"
-        if reason:
-            headers["X-Audit-Log-Reason"] = quote(reason[:512], safe=" ")
-        url = self.base.rstrip("/") + route.path
-        if params:
-            url += "?" + urlencode(params)
         began = time.monotonic()
         try:
             async with self._session.request(
                 route.method,
-                URL(url, encoded=True),
-                data=data,
-                headers=headers,
+                self._url(route, params),
+                data=None if body is None else orjson.dumps(body),
+                headers=_headers(json=body is not None, reason=reason),
                 allow_redirects=False,
             ) as response:
                 raw = await self._whole(response)
                 seconds = time.monotonic() - began
-                if read is not None:
+                wanted = read if response.ok else None
+                if wanted is not None:
                     await self._gate.enter()
-                readable, parsed = _parse(raw, read if response.ok else None)
+                readable, parsed = _parse(raw, wanted)
                 return Reply(
                     status=response.status,
                     headers=response.headers,
@@ -128,6 +119,10 @@ class Transport:
         except (aiohttp.ClientError, OSError) as error:
             raise Lost(type(error).__name__, sent=True) from error
 
+    def _url(self, route: Route, params: Mapping[str, Any] | None) -> URL:
+        query = f"?{urlencode(params)}" if params else ""
+        return URL(self.base.rstrip("/") + route.path + query, encoded=True)
+
     async def _whole(self, response: aiohttp.ClientResponse) -> bytes:
         chunks: list[bytes] = []
         size = 0
@@ -138,6 +133,13 @@ class Transport:
                 response.close()
                 raise Lost("TooLarge", sent=True)
         return b"".join(chunks)
+
+
+def _headers(*, json: bool, reason: str | None) -> dict[str, str]:
+    headers = {"Content-Type": "application/json"} if json else {}
+    if reason:
+        headers["X-Audit-Log-Reason"] = quote(reason[:512], safe=" ")
+    return headers
 
 
 def _parse(raw: bytes, read: Read | None) -> tuple[bool, Any]:

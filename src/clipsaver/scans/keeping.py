@@ -1,24 +1,22 @@
 """Keeping what all runs of this process have read, together: whatever arrives during a commit goes into the next."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
-from typing import TypeVar
 from uuid import UUID
 
 import asyncpg
-from attrs import define, field
+from attrs import Factory, define, field
 
 from clipsaver.clips.model import StaleRules
 from clipsaver.clips.service import Clips
 from clipsaver.errors import LeaseLost
+from clipsaver.postgres.few import Few
 from clipsaver.postgres.pool import Connection, Pool, in_transaction
 from clipsaver.scans import store
 from clipsaver.scans.model import LEASE_LOST, Advance
-
-T = TypeVar("T")
 
 IN_HAND = 150
 """Pages that all runs together hold at most: read, and not yet committed."""
@@ -68,7 +66,8 @@ class Keeper:
     lease_time: timedelta
     room: asyncio.Semaphore = field(factory=lambda: asyncio.Semaphore(IN_HAND), init=False)
     """One for each page in hand."""
-    _few: asyncio.Semaphore = field(factory=lambda: asyncio.Semaphore(CONNECTIONS), init=False)
+    few: Few = field(default=Factory(lambda self: Few(self.pool, CONNECTIONS), takes_self=True), init=False)
+    """The connections for a run's beginning, its end, and whatever else is rare."""
     _waiting: list[Handed] = field(factory=list, init=False)
     _hurry: asyncio.Event = field(factory=asyncio.Event, init=False)
     """Set when a run has nothing left to read: it doesn't wait for others to fill the next commit."""
@@ -87,17 +86,6 @@ class Keeper:
         if len(self._writers) < WRITERS:
             self._writers.append(asyncio.create_task(self._keep_all(), name="keep pages"))
         await handed.kept
-
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
-        """Take one of the few connections for a run's beginning, its end, and whatever else is rare."""
-        async with self._few, self.pool.acquire() as conn:
-            yield conn
-
-    async def in_transaction(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """Do the like in a transaction."""
-        async with self._few:
-            return await in_transaction(self.pool, work)
 
     async def _keep_all(self) -> None:
         while self._waiting:

@@ -124,7 +124,7 @@ class Crawl:
             direction=self.run.direction,
             rescan=self.run.rescan,
         )
-        async with self.keeper.connection() as conn:
+        async with self.keeper.few.connection() as conn:
             run = await store.mark_scan_started(conn, self.run.id, token=self.lease.token, horizon=horizon, todo=todo)
         return _held(run)
 
@@ -169,7 +169,7 @@ class Crawl:
             self._telling = asyncio.create_task(self._tell(until))
 
     async def _tell(self, until: datetime) -> None:
-        async with self.keeper.connection() as conn:
+        async with self.keeper.few.connection() as conn:
             await store.set_waiting(conn, self.run.id, token=self.lease.token, until=until)
 
     # ── keeping ──
@@ -242,7 +242,7 @@ class Crawl:
 
     async def _learn(self) -> Known:
         """Read what decides about clips now; settled once for as long as nobody changes it."""
-        async with self.keeper.connection() as conn:
+        async with self.keeper.few.connection() as conn:
             channel = await store.rules_of_channel(conn, self.run.channel_id)
         if channel is None:
             raise NotThere("The channel is gone.")
@@ -270,7 +270,7 @@ class Crawl:
             await store.mark_channels_scanned(conn, [run.id])
             return run
 
-        return await self.keeper.in_transaction(ended)
+        return await self.keeper.few.in_transaction(ended)
 
 
 def _held(run: Run | None) -> Run:

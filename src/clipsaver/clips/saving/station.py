@@ -14,7 +14,6 @@ from attrs import Factory, define, evolve, field
 
 from clipsaver import logs
 from clipsaver.clips.saving import store
-from clipsaver.clips.saving.few import Few
 from clipsaver.clips.saving.model import (
     FIRST_DELAY,
     MOST_ATTEMPTS,
@@ -45,6 +44,7 @@ from clipsaver.errors import ClipsaverError, LeaseLost
 from clipsaver.media.fetching.fetcher import Fetcher
 from clipsaver.media.storage.base import Storage
 from clipsaver.media.storage.errors import StorageFull, StorageRefused, StorageUnavailable
+from clipsaver.postgres.few import Few
 from clipsaver.postgres.pool import Connection, Pool
 from clipsaver.work.worker import Lease, Station
 
@@ -57,6 +57,8 @@ LAST_CHANCE: Final = 2.0
 """Seconds that a download may still take when the program is about to end."""
 HEAL_EVERY: Final = 10.0
 HEAL_AT_ONCE: Final = 500
+CONNECTIONS: Final = 2
+"""Of the pool's, how many saving takes at the same time."""
 ENDLESS: Final = 2**62
 
 
@@ -97,7 +99,7 @@ class SavingWork:
     places: Places = field(default=Factory(lambda self: Places(defaults=self.defaults), takes_self=True), init=False)
     _readable: Readable = field(default=Factory(lambda self: Readable(access=self.access), takes_self=True), init=False)
     _partials: Partials = field(factory=Partials, init=False)
-    _few: Few = field(default=Factory(lambda self: Few(self.pool), takes_self=True), init=False)
+    _few: Few = field(default=Factory(lambda self: Few(self.pool, CONNECTIONS), takes_self=True), init=False)
     _heal_at: float = field(default=0.0, init=False)
     _reserved: int = field(default=0, init=False)
     """Bytes that all workers have reserved, as of the last look."""

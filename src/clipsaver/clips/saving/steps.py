@@ -14,7 +14,6 @@ from clipsaver.clips.finding import find_clips
 from clipsaver.clips.model import Batch, Found, FoundClip, Portion
 from clipsaver.clips.rules import Rules
 from clipsaver.clips.saving import store
-from clipsaver.clips.saving.few import Few
 from clipsaver.clips.saving.model import Ending, Job, gone
 from clipsaver.clips.saving.partials import Partials
 from clipsaver.clips.saving.readable import Readable
@@ -31,6 +30,7 @@ from clipsaver.media.fetching.fetcher import Fetcher
 from clipsaver.media.storage.base import Storage
 from clipsaver.media.storage.errors import StorageUnavailable
 from clipsaver.media.storage.incoming import Incoming
+from clipsaver.postgres.few import Few
 from clipsaver.postgres.pool import Connection
 
 log = structlog.get_logger("clipsaver.saving")

@@ -1,18 +1,15 @@
-"""The few connections that saving takes of the pool: scans and people need some too."""
+"""A few of the pool's connections for one kind of work: others, and people, need some too."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Final, TypeVar
+from typing import TypeVar
 
-from attrs import define, field
+from attrs import Factory, define, field
 
 from clipsaver.postgres.pool import Connection, Pool, in_transaction
 
 T = TypeVar("T")
-
-CONNECTIONS: Final = 2
-"""How many are taken at the same time."""
 
 
 @define(eq=False)
@@ -20,7 +17,11 @@ class Few:
     """A pool, of which only a little is taken."""
 
     pool: Pool
-    _free: asyncio.Semaphore = field(factory=lambda: asyncio.Semaphore(CONNECTIONS), init=False)
+    connections: int
+    """How many are taken at the same time."""
+    _free: asyncio.Semaphore = field(
+        default=Factory(lambda self: asyncio.Semaphore(self.connections), takes_self=True), init=False
+    )
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
