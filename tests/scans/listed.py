@@ -81,6 +81,12 @@ class Listed:
         self.messages[message_id] = message(message_id, channel_id=self.channel_id, **what)
         return message_id
 
+    def let_through(self, pages: int = 1) -> None:
+        """Open the gate for so many more pages."""
+        assert self.gate is not None
+        for _ in range(pages):
+            self.gate.release()
+
     async def page(
         self,
         channel_id: int,

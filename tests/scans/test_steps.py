@@ -10,7 +10,8 @@ from clipsaver.errors import NotThere
 from clipsaver.postgres.pool import Pool
 from clipsaver.postgres.ranges import IdRange
 from clipsaver.scans import plan, steps
-from clipsaver.scans.model import Direction, Rescan, RunStatus
+from clipsaver.scans.model import Direction, Rescan, Run, RunStatus
+from clipsaver.work.worker import Lease
 from tests.scans.listed import EPOCH, GUILD, READING, Bench, Listed, at
 
 CHANNEL = at(0)
@@ -134,35 +135,22 @@ async def test_age_restricted_channels_are_left_when_the_setting_is_switched_off
     """In the middle of a scan: what was read is kept, and the run says why it went no further."""
     bench.listed.nsfw = True
     await _set(bench, scan_nsfw=True)
-    bench.listed.gate = asyncio.Semaphore(1)
-    await bench.start()
-    claimed = await bench.claim()
-    assert claimed is not None
-    work = asyncio.create_task(bench.work.work(*claimed))
-    await bench.scanned(claimed[0].id, 3)
+    run, _, work = await _begin(bench, pages=1)
     await _set(bench, scan_nsfw=False)
-    for _ in range(30):
-        bench.listed.gate.release()
+    bench.listed.let_through(30)
     await work
-    run = await bench.run(claimed[0].id)
+    run = await bench.run(run.id)
     assert (RunStatus.FAILED, 3) == (run.status, run.messages_scanned)
     assert "age-restricted" in (run.error_message or "")
 
 
 async def test_new_rules_in_the_middle_start_the_run_over(bench: Bench) -> None:
     """What was read under the old rules is read again, and each message counts once."""
-    bench.listed.gate = asyncio.Semaphore(2)
-    await bench.start()
-    claimed = await bench.claim()
-    assert claimed is not None
-    work = asyncio.create_task(bench.work.work(*claimed))
-    await bench.scanned(claimed[0].id, 6)
+    run, _, work = await _begin(bench, pages=2)
     await _set(bench, match_regex="b")
-    bench.listed.gate.release()
-    for _ in range(30):
-        bench.listed.gate.release()
+    bench.listed.let_through(30)
     await work
-    run = await bench.run(claimed[0].id)
+    run = await bench.run(run.id)
     assert (RunStatus.SUCCEEDED, 12, 2, {"not_matched": 2}) == (
         run.status,
         run.messages_scanned,
@@ -180,15 +168,10 @@ async def test_new_rules_in_the_middle_start_the_run_over(bench: Bench) -> None:
 
 async def test_a_canceled_run_stops_between_pages(bench: Bench) -> None:
     """What was read stays read, what is on its way is dropped, and the channel is free for the next scan."""
-    bench.listed.gate = asyncio.Semaphore(1)
-    run = await bench.start()
-    claimed = await bench.claim()
-    assert claimed is not None
-    work = asyncio.create_task(bench.work.work(*claimed))
-    await bench.scanned(run.id, 3)
+    run, _, work = await _begin(bench, pages=1)
     canceled = await bench.scans.cancel(GUILD, CHANNEL, by=1)
     assert RunStatus.CANCELED is canceled.status
-    bench.listed.gate.release()
+    bench.listed.let_through()
     await work
     assert (RunStatus.CANCELED, 3) == ((await bench.run(run.id)).status, (await bench.run(run.id)).messages_scanned)
     with pytest.raises(NotThere, match="No scan is running"):
@@ -219,13 +202,8 @@ async def test_a_worker_that_lost_its_lease_writes_nothing(bench: Bench) -> None
 
 async def test_draining_hands_the_run_back(bench: Bench) -> None:
     """What was read is committed, and the next worker goes on at once; the attempt is not counted."""
-    bench.listed.gate = asyncio.Semaphore(1)
-    run = await bench.start()
-    claimed = await bench.claim()
-    assert claimed is not None
-    work = asyncio.create_task(bench.work.work(*claimed))
-    await bench.scanned(run.id, 3)
-    claimed[1].draining.set()
+    run, lease, work = await _begin(bench, pages=1)
+    lease.draining.set()
     await work
     handed = await bench.run(run.id)
     assert (RunStatus.QUEUED, 3, 0) == (handed.status, handed.messages_scanned, handed.attempts)
@@ -236,14 +214,9 @@ async def test_draining_hands_the_run_back(bench: Bench) -> None:
 async def test_a_channel_is_marked_now_and_then(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the middle of a long scan too, together with the pages: under the same lease."""
     monkeypatch.setattr(steps, "MARK_EVERY", -1.0)
-    bench.listed.gate = asyncio.Semaphore(1)
-    run = await bench.start()
-    claimed = await bench.claim()
-    assert claimed is not None
-    work = asyncio.create_task(bench.work.work(*claimed))
-    await bench.scanned(run.id, 3)
+    _, lease, work = await _begin(bench, pages=1)
     assert (await bench.scans.status(GUILD, CHANNEL)).channel.last_message_id == at(120)
-    claimed[1].draining.set()
+    lease.draining.set()
     await work
 
 
@@ -251,6 +224,17 @@ async def test_a_second_scan_shows_the_first(bench: Bench) -> None:
     """One active scan a channel, however it is asked for."""
     first = await bench.start()
     assert first == await bench.start(rescan=Rescan.UPDATE)
+
+
+async def _begin(bench: Bench, *, pages: int) -> "tuple[Run, Lease, asyncio.Task[None]]":
+    """Have a worker begin a scan, and stand before the next page after so many."""
+    bench.listed.gate = asyncio.Semaphore(pages)
+    await bench.start()
+    claimed = await bench.claim()
+    assert claimed is not None
+    work = asyncio.create_task(bench.work.work(*claimed))
+    await bench.scanned(claimed[0].id, 3 * pages)
+    return *claimed, work
 
 
 async def _set(bench: Bench, **settings: object) -> None:
