@@ -261,6 +261,81 @@ create or replace trigger trg_clips_updated after update of state, sha256, guild
 create or replace trigger trg_clips_deleted after delete on clips
     referencing old table as deleted for each statement execute function discharge_clips();
 
+-- How many clips there are in each state, and why: sums that nobody has to count for. Whoever changes clips adds rows
+-- here and locks none, so that nobody waits; now and then the rows of one kind are folded into one.
+create table if not exists clip_tallies (
+    guild_id snowflake not null,
+    channel_id snowflake not null,
+    state clip_state not null,
+    reason_code text not null default '',
+    clips bigint not null,
+    bytes bigint not null
+);
+create index if not exists idx_clip_tallies_guild on clip_tallies (guild_id, channel_id);
+
+-- One function for each, since a function's text may name only what its trigger has.
+create or replace function tally_inserted() returns trigger language plpgsql as $$
+begin
+    insert into clip_tallies (guild_id, channel_id, state, reason_code, clips, bytes)
+    select c.guild_id, c.channel_id, c.state, coalesce(c.reason_code, ''), count(*), coalesce(sum(
+        case when c.state = 'stored' then (select b.size from blobs b where b.sha256 = c.sha256) end), 0)
+    from inserted c group by 1, 2, 3, 4;
+    return null;
+end
+$$;
+create or replace function tally_updated() returns trigger language plpgsql as $$
+begin
+    insert into clip_tallies (guild_id, channel_id, state, reason_code, clips, bytes)
+    select guild_id, channel_id, state, reason_code, clips, bytes
+    from (
+        select c.guild_id, c.channel_id, c.state, coalesce(c.reason_code, '') as reason_code, sum(c.n) as clips,
+            coalesce(sum(
+                case when c.state = 'stored' then c.n * (select b.size from blobs b where b.sha256 = c.sha256) end
+            ), 0) as bytes
+        from (
+            select guild_id, channel_id, state, reason_code, sha256, -1 as n from before
+            union all
+            select guild_id, channel_id, state, reason_code, sha256, 1 from after
+        ) c
+        group by 1, 2, 3, 4
+    ) changed
+    where clips <> 0 or bytes <> 0;
+    return null;
+end
+$$;
+create or replace function tally_deleted() returns trigger language plpgsql as $$
+begin
+    insert into clip_tallies (guild_id, channel_id, state, reason_code, clips, bytes)
+    select c.guild_id, c.channel_id, c.state, coalesce(c.reason_code, ''), -count(*), -coalesce(sum(
+        case when c.state = 'stored' then (select b.size from blobs b where b.sha256 = c.sha256) end), 0)
+    from deleted c group by 1, 2, 3, 4;
+    return null;
+end
+$$;
+create or replace trigger trg_clips_tally_inserted after insert on clips
+    referencing new table as inserted for each statement execute function tally_inserted();
+create or replace trigger trg_clips_tally_updated after update on clips
+    referencing old table as before new table as after for each statement execute function tally_updated();
+create or replace trigger trg_clips_tally_deleted after delete on clips
+    referencing old table as deleted for each statement execute function tally_deleted();
+
+-- Clips from before there were tallies.
+create or replace function tally_all() returns void language sql as $$
+    insert into clip_tallies (guild_id, channel_id, state, reason_code, clips, bytes)
+    select c.guild_id, c.channel_id, c.state, coalesce(c.reason_code, ''), count(*),
+        coalesce(sum(b.size) filter (where c.state = 'stored'), 0)
+    from clips c left join blobs b on b.sha256 = c.sha256 group by 1, 2, 3, 4
+$$;
+select tally_all() where not exists (select from clip_tallies);
+
+-- Which workers fetch nothing because the storage takes nothing; a row that is not renewed means nothing any more.
+create table if not exists saving_halts (
+    worker uuid primary key,
+    kind text not null check (kind in ('full', 'trouble')),
+    free bigint not null,
+    seen_at timestamptz not null
+);
+
 -- Messages that could not be structured, redacted, kept for a week so that a person can look.
 create table if not exists odd_payloads (
     message_id snowflake primary key,

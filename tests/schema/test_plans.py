@@ -13,6 +13,7 @@ from clipsaver.channels.coverage import store as coverage
 from clipsaver.channels.viewers import store as viewers
 from clipsaver.clips import store as clips
 from clipsaver.clips.saving import store as saving
+from clipsaver.clips.saving.figures import store as figures
 from clipsaver.guilds import store as guilds
 from clipsaver.people import store as people
 from clipsaver.postgres.binaries import Binaries
@@ -51,6 +52,9 @@ insert into blobs (sha256, size) select sha256(n::text::bytea), 1000 from genera
 update clips set state = 'stored', sha256 = sha256(message_id::text::bytea) where message_id % 3 = 0;
 update clips set state = 'failed', reason = 'x', reason_code = 'refused' where message_id % 1000 = 1;
 update clips set state = 'skipped', reason = 'x', reason_code = 'over_quota' where message_id % 1000 = 2;
+select tally_all();
+insert into clip_tallies (guild_id, channel_id, state, clips, bytes)
+    select n % 1000, n % 100000, 'pending', 1, 0 from generate_series(1, 200000) n;
 insert into odd_payloads (message_id, channel_id, reason, payload, seen_at)
     select n, n, 'x', '{}', now() - n * interval '1 minute' from generate_series(1, 100000) n;
 
@@ -78,7 +82,7 @@ $$;
 BIG: Final = frozenset(
     {
         *("users", "roles", "bot_channels", "channel_overwrites", "messages", "clips", "odd_payloads"),
-        *("bot_channel_scan_runs", "audit", "cron_runs", "blobs"),
+        *("bot_channel_scan_runs", "audit", "cron_runs", "blobs", "clip_tallies"),
     }
 )
 
@@ -126,11 +130,10 @@ HOT: Final[dict[str, tuple[str, tuple[Any, ...]]]] = {
     "a blob looked at": (saving.BLOB_STAYS, (b"0" * 32,)),
     "a clip stored": (saving.MARK_STORED, ("4-4", b"0" * 32)),
     "a clip not stored": (saving.MARK_ENDED, ("4-4", RUN, "failed", "x", "x", SECONDS, True)),
-    "a server's usage": (saving.USAGE, (1,)),
     "clips with room again": (saving.HEAL, (1, 1, 500, 1)),
-    "clips tried again": (saving.RETRY, (1, None, ["failed", "skipped"], 1000)),
-    "clips of a channel by state": (saving.STATES_OF_CHANNEL, (1,)),
-    "what a channel's clips take": (saving.USAGE_OF_CHANNEL, (1,)),
+    "clips tried again": (saving.RETRY, (1, None, ["failed", "skipped"], None, 1000)),
+    "a server's clips by state": (figures.OF_GUILD, (1,)),
+    "a channel's clips by state": (figures.OF_CHANNEL, (1, 1)),
     # what people ask, and the loops that look for work
     "active run": (scans.ACTIVE_RUN, (1,)),
     "latest run": (scans.LATEST_RUN, (1,)),

@@ -13,6 +13,7 @@ from attrs import define, field
 from clipsaver.clips.finding import find_clips
 from clipsaver.clips.model import Batch, Portion
 from clipsaver.clips.rules import Rules
+from clipsaver.clips.saving.figures import store as figures
 from clipsaver.clips.saving.model import Job
 from clipsaver.clips.saving.service import Saving
 from clipsaver.clips.saving.station import SavingWork
@@ -31,6 +32,15 @@ from clipsaver.simulator.server import Simulator
 from clipsaver.work.worker import Lease
 
 STATES = "select state::text, count(*) as clips from clips group by state"
+TOLD = """
+    select guild_id, channel_id, state::text, reason_code, sum(clips)::int as clips, sum(bytes)::bigint as bytes
+    from clip_tallies group by 1, 2, 3, 4 having sum(clips) <> 0 or sum(bytes) <> 0
+"""
+COUNTED = """
+    select guild_id, channel_id, state::text, coalesce(reason_code, ''), count(*)::int as clips,
+           coalesce(sum(b.size) filter (where c.state = 'stored'), 0)::bigint as bytes
+    from clips c left join blobs b using (sha256) group by 1, 2, 3, 4
+"""
 
 
 @define(kw_only=True)
@@ -194,6 +204,16 @@ class Workshop:
             "left join blobs b using (sha256) where c.state = 'stored' group by c.guild_id"
         )
         assert {tuple(row) for row in charged} == {tuple(row) for row in there}
+        await self.check_tallies()
+
+    async def check_tallies(self) -> None:
+        """The tallies say what counting would, before they are folded and after."""
+        there = {tuple(row) for row in await self.pool.fetch(COUNTED)}
+        assert {tuple(row) for row in await self.pool.fetch(TOLD)} == there
+        async with self.pool.acquire() as conn:
+            await figures.fold(conn)
+        assert {tuple(row) for row in await self.pool.fetch(TOLD)} == there
+        assert await self.pool.fetchval("select count(*) from clip_tallies") == len(there)
 
 
 def halted(worker: SavingWork) -> str | None:

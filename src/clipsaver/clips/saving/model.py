@@ -50,6 +50,8 @@ class Why(StrEnum):
     INTERRUPTED = "interrupted"
     NO_ROOM = "no_room"
     STORAGE = "storage"
+    LOST = "lost"
+    """It was stored, and its bytes were found missing or changed."""
     CRASHED = "crashed"
 
 
@@ -126,8 +128,42 @@ class Saved:
     """Clips by state; those that are 0 may be missing."""
     bytes: int = 0
     """Of the stored ones."""
-    reasons: Mapping[str, int] = Factory(dict)
-    """Sentences about clips that are not stored, and how many each concerns."""
+    reasons: Mapping[tuple[str, str], int] = Factory(dict)
+    """Why clips are not stored, by state and ``reason_code``, and how many each concerns."""
+
+    def of(self, *states: ClipState) -> int:
+        """How many clips are in one of these states."""
+        return sum(self.states.get(state, 0) for state in states)
+
+
+class HaltKind(StrEnum):
+    """``saving_halts.kind``: what keeps a worker from fetching anything."""
+
+    FULL = "full"
+    TROUBLE = "trouble"
+
+
+@frozen(kw_only=True)
+class Halt:
+    """A worker that fetches nothing for now."""
+
+    kind: HaltKind
+    free: int
+    """Bytes that may come in, as it last saw."""
+
+
+@frozen(kw_only=True)
+class Standing:
+    """How a channel and its server stand with saving, for a person who asks."""
+
+    channel: Saved
+    guild: Saved
+    wanted: bool
+    """Whether the channel's settings want bytes stored."""
+    quota: int | None = None
+    """Bytes that the server's clips may take."""
+    halt: Halt | None = None
+    """Where nothing is fetched anywhere."""
 
 
 def quota_of(settings: Settings) -> int | None:

@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 from attrs import define, field
 
-from clipsaver.clips.saving.model import shown_size
+from clipsaver.clips.saving.model import HaltKind, shown_size
 from clipsaver.errors import ClipsaverError
 from clipsaver.media.storage.base import Storage
 from clipsaver.media.storage.errors import StorageFull
@@ -29,6 +29,8 @@ class Room:
     clock: Callable[[], float] = time.monotonic
     halted: str | None = field(default=None, init=False)
     """Why nothing is fetched just now; None while all is well."""
+    kind: HaltKind | None = field(default=None, init=False)
+    """Which kind of trouble that is."""
     free: int = field(default=0, init=False)
     """Bytes that may come in, as last seen; what is reserved for others is not taken off."""
     _seen_at: float = field(default=float("-inf"), init=False)
@@ -45,7 +47,7 @@ class Room:
                 self.free = await self.storage.free_bytes()
                 self._seen_at = self.clock()
             if self.free - reserved < max(self._wanted, 1):
-                self._halt(f"{shown_size(self.free)} are free for clips, and that is not enough.", kind="full")
+                self._halt(f"{shown_size(self.free)} are free for clips, and that is not enough.", kind=HaltKind.FULL)
                 return False
             if self.halted is not None:
                 await self.storage.check()
@@ -54,7 +56,7 @@ class Room:
             return False
         if self.halted is not None:
             log.info("saving.goes_on", free=self.free)
-            self.halted, self._wanted = None, 0
+            self.halted, self.kind, self._wanted = None, None, 0
         return True
 
     def fits(self, size: int, reserved: int) -> bool:
@@ -62,7 +64,9 @@ class Room:
         if self.free - reserved >= size:
             return True
         self._wanted = size
-        self._halt(f"{shown_size(self.free)} are free for clips, and the next has {shown_size(size)}.", kind="full")
+        self._halt(
+            f"{shown_size(self.free)} are free for clips, and the next has {shown_size(size)}.", kind=HaltKind.FULL
+        )
         return False
 
     def failed(self, error: ClipsaverError) -> None:
@@ -70,13 +74,13 @@ class Room:
         self._until = self.clock() + min(FIRST_PAUSE * 2 ** min(self._troubles, 20), LONGEST_PAUSE)
         self._seen_at = float("-inf")
         self._troubles += 1
-        self._halt(error.message, kind="full" if isinstance(error, StorageFull) else "trouble")
+        self._halt(error.message, kind=HaltKind.FULL if isinstance(error, StorageFull) else HaltKind.TROUBLE)
 
     def well(self) -> None:
         """Something was stored."""
         self._troubles = 0
 
-    def _halt(self, reason: str, *, kind: str) -> None:
-        if self.halted is None:
-            log.warning("saving.halted", kind=kind, reason=reason, free=self.free)
-        self.halted = reason
+    def _halt(self, reason: str, *, kind: HaltKind) -> None:
+        if self.kind is not kind:
+            log.warning("saving.halted", kind=kind, reason=reason, free=self.free, reserve=self.storage.reserve)
+        self.halted, self.kind = reason, kind

@@ -14,6 +14,7 @@ from attrs import Factory, define, evolve, field
 
 from clipsaver import logs
 from clipsaver.clips.saving import store
+from clipsaver.clips.saving.figures.telling import Telling
 from clipsaver.clips.saving.model import (
     FIRST_DELAY,
     MOST_ATTEMPTS,
@@ -100,6 +101,9 @@ class SavingWork:
     _readable: Readable = field(default=Factory(lambda self: Readable(access=self.access), takes_self=True), init=False)
     _partials: Partials = field(factory=Partials, init=False)
     _few: Few = field(default=Factory(lambda self: Few(self.pool, CONNECTIONS), takes_self=True), init=False)
+    _telling: Telling = field(
+        default=Factory(lambda self: Telling(few=self._few, room=self.room), takes_self=True), init=False
+    )
     _heal_at: float = field(default=0.0, init=False)
     _reserved: int = field(default=0, init=False)
     """Bytes that all workers have reserved, as of the last look."""
@@ -123,13 +127,15 @@ class SavingWork:
         """Take the clip whose turn it is, with room for it; None when there is none, or no room."""
         if self.places.stale:
             await self._heal()
+        await self._telling()
         async with self._few.connection() as conn:
             if self.places.stale:
                 await self.places.look(conn)
             in_hand = await store.in_hand(conn)
         turns = self.places.guilds(in_hand)[:MOST_GUILDS]
         self._reserved = sum(usage.bytes for usage in in_hand.values())
-        if not turns or not await self.room.takes(self._reserved):
+        halted = self.room.halted is not None  # then it is told when that ends, though nothing may wait any more
+        if not (turns or halted) or not await self.room.takes(self._reserved):
             return None
         for guild_id in turns:
             for _ in range(MOST_TRIES):

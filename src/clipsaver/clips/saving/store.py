@@ -4,7 +4,6 @@ Whoever works on a clip holds its row in ``downloads``: every write goes through
 returned, nothing written.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final
@@ -12,7 +11,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from clipsaver.clips.saving.model import Ending, Job, Place, Saved, Usage
+from clipsaver.clips.saving.model import Ending, Job, Place, Usage
 from clipsaver.postgres.pool import Connection
 from clipsaver.postgres.rows import structure
 
@@ -172,41 +171,14 @@ select (select count(*) from healed) as healed, (select count(*) from fitting) a
 RETRY: Final = """
 with chosen as (
     select c.clip_id from bot_channels ch join clips c on c.channel_id = ch.channel_id
-    where ch.guild_id = $1 and ($2::bigint is null or ch.channel_id = $2) and c.state = any($3::clip_state[])
-    limit $4
+    where ch.guild_id = $1 and ($2::bigint[] is null or ch.channel_id = any($2)) and c.state = any($3::clip_state[])
+      and ($4::text[] is null or c.reason_code = any($4))
+    limit $5
 )
 update clips c
 set state = 'pending', reason = null, reason_code = null, attempts = 0, due_at = clock_timestamp()
 from chosen where c.clip_id = chosen.clip_id and c.state = any($3::clip_state[])
 returning true
-"""
-
-STATES_OF_ALL: Final = """
-select state::text as state, count(*) as clips from clips where state <> 'stored' group by state
-"""
-
-USAGE_OF_ALL: Final = """
-select coalesce(sum(clips), 0)::bigint as clips, coalesce(sum(bytes), 0)::bigint as bytes from guild_usage
-"""
-
-USAGE: Final = """
-select clips, bytes from guild_usage where guild_id = $1
-"""
-
-STATES_OF_GUILD: Final = """
-select c.state::text as state, c.reason, count(*) as clips
-from bot_channels ch join clips c on c.channel_id = ch.channel_id and c.state <> 'stored'
-where ch.guild_id = $1 group by c.state, c.reason
-"""
-
-STATES_OF_CHANNEL: Final = """
-select state::text as state, reason, count(*) as clips from clips
-where channel_id = $1 and state <> 'stored' group by state, reason
-"""
-
-USAGE_OF_CHANNEL: Final = """
-select count(*) as clips, coalesce(sum(b.size), 0)::bigint as bytes
-from clips c join blobs b on b.sha256 = c.sha256 where c.channel_id = $1 and c.state = 'stored'
 """
 
 
@@ -310,39 +282,19 @@ async def heal(conn: Connection, guild_id: int, *, room: int, limit: int, unknow
     return (0, 0) if row is None else (row["healed"], row["found"])
 
 
-async def retry(conn: Connection, guild_id: int, *, channel_id: int | None, states: Sequence[str], limit: int) -> int:
-    """Let clips wait again that have ended in one of these states; how many."""
-    return len(await conn.fetch(RETRY, guild_id, channel_id, list(states), limit))
-
-
-async def saved_of_all(conn: Connection) -> Saved:
-    """Count all clips by state, and the bytes of the stored ones."""
-    usage = _usage(await conn.fetchrow(USAGE_OF_ALL))
-    states = {row["state"]: row["clips"] for row in await conn.fetch(STATES_OF_ALL)}
-    return Saved(states=states | {"stored": usage.clips}, bytes=usage.bytes)
-
-
-async def saved_of_guild(conn: Connection, guild_id: int) -> Saved:
-    """Count a server's clips."""
-    return _saved(await conn.fetch(STATES_OF_GUILD, guild_id), await conn.fetchrow(USAGE, guild_id))
-
-
-async def saved_of_channel(conn: Connection, channel_id: int) -> Saved:
-    """Count a channel's clips; the stored ones one by one."""
-    return _saved(await conn.fetch(STATES_OF_CHANNEL, channel_id), await conn.fetchrow(USAGE_OF_CHANNEL, channel_id))
+async def retry(
+    conn: Connection,
+    guild_id: int,
+    *,
+    channels: Sequence[int] | None,
+    states: Sequence[str],
+    reasons: Sequence[str] | None,
+    limit: int,
+) -> int:
+    """Let clips wait again that have ended in one of these states, in any channel, for any reason if None; how many."""
+    return len(await conn.fetch(RETRY, guild_id, channels, states, reasons, limit))
 
 
 def _usage(row: Record | None) -> Usage:
     """A row of usage; nothing where there is none."""
     return Usage() if row is None else structure(row, Usage)
-
-
-def _saved(counts: Sequence[Record], usage: Record | None) -> Saved:
-    stored = _usage(usage)
-    states: Counter[str] = Counter({"stored": stored.clips})
-    reasons: Counter[str] = Counter()
-    for row in counts:
-        states[row["state"]] += row["clips"]
-        if row["reason"] is not None:
-            reasons[row["reason"]] += row["clips"]
-    return Saved(states=dict(states), bytes=stored.bytes, reasons=dict(reasons))
