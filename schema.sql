@@ -17,6 +17,13 @@ $$;
 
 do $$
 begin
+    create type picture_state as enum ('pending', 'made', 'failed');
+exception when duplicate_object then null;
+end
+$$;
+
+do $$
+begin
     create type clip_state as enum ('pending', 'stored', 'skipped', 'failed', 'gone', 'deleted');
 exception when duplicate_object then null;
 end
@@ -201,6 +208,59 @@ create table if not exists blobs (
     -- Whoever removes the bytes commits this first; a clip is stored only where it is null.
     deleting_at timestamptz
 );
+-- Whoever reads the bytes again, to see whether they are still the same, has them until then.
+alter table blobs add column if not exists checking_until timestamptz;
+create index if not exists idx_blobs_checked on blobs (coalesce(verified_at, stored_at)) where deleting_at is null;
+
+-- What the storage says of itself, to tell it from others: an empty folder in its place is no loss of everything.
+create table if not exists storage_label (
+    one boolean primary key default true check (one),
+    label text not null
+);
+
+-- What is known of each stored video, and which pictures of it lie in the storage: looked at once, however many clips
+-- have it. Whoever holds the token may write; attempts count claims, and outlive a worker that dies with it in hand.
+create table if not exists thumbnails (
+    sha256 bytea primary key references blobs (sha256) on delete cascade,
+    state picture_state not null default 'pending',
+    reason text,
+    reason_code text,
+    due_at timestamptz not null default now(),
+    attempts integer not null default 0,
+    lease_token uuid,
+    lease_until timestamptz,
+    made_at timestamptz,
+    container text,
+    duration_seconds double precision,
+    width integer,
+    height integer,
+    rotation integer,
+    frame_rate double precision,
+    video_codec text,
+    audio_codec text,
+    has_audio boolean,
+    pixel_format text,
+    plays_in_browsers boolean,
+    -- By what their names end in, '320', '640' and 'preview': width and height.
+    pictures jsonb not null default '{}'
+);
+-- What is left to do, and what was given up; a video with its pictures has left it.
+create index if not exists idx_thumbnails_unmade on thumbnails (state, due_at) where state <> 'made';
+
+-- Whoever stores bytes, they are looked at.
+create or replace function await_pictures() returns trigger language plpgsql as $$
+begin
+    insert into thumbnails (sha256) values (new.sha256) on conflict (sha256) do nothing;
+    return null;
+end
+$$;
+create or replace trigger trg_blobs_inserted after insert on blobs
+    for each row execute function await_pictures();
+-- Bytes from before there were pictures.
+insert into thumbnails (sha256, due_at)
+select b.sha256, b.stored_at from blobs b
+where not exists (select from thumbnails t where t.sha256 = b.sha256)
+on conflict (sha256) do nothing;
 
 -- The clips whose bytes are on their way; whoever holds the token may write about them. The room they will take is
 -- reserved here, and attempts outlive a worker that dies with the clip in hand.

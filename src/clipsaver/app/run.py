@@ -14,6 +14,7 @@ from clipsaver.app.bot import Bot
 from clipsaver.app.ground import Ground, ground
 from clipsaver.app.jobs import jobs
 from clipsaver.app.parts import Part, run_parts
+from clipsaver.app.picturing import picturing_work
 from clipsaver.app.saving import saving_work
 from clipsaver.app.sight import Sight
 from clipsaver.app.signals import on_signals
@@ -30,7 +31,7 @@ log = structlog.get_logger("clipsaver.app")
 PORT: Final = 8000
 """Where `clipsaver run` serves when no port is set; the other roles serve only where one is."""
 POLL: Final = timedelta(seconds=1)
-"""How long a scan that another process queued may go unnoticed, and a clip that was found."""
+"""How long a scan that another process queued may go unnoticed, a clip that was found, and one that was stored."""
 DRAIN: Final = timedelta(seconds=5)
 """How long what is in hand may take to commit what was read once the program is told to end."""
 LIMIT: Final = 9.5
@@ -73,12 +74,14 @@ async def _program(config: Config, role: Role, *, stop: asyncio.Event, running: 
         below = await stack.enter_async_context(ground(config))
         work = _scan_work(below)
         cron = Cron(below.pool, jobs(below))
-        worker = bot = saving = None
+        worker = bot = saving = pictures = None
         if role is not Role.BOT:
             saving = await stack.enter_async_context(saving_work(below))
+            pictures = picturing_work(below, saving.storage)
             stations: list[Station[Any]] = [
                 work.station(concurrency=config.scans.concurrency, poll=POLL),
                 saving.station(concurrency=config.saving.concurrency, poll=POLL),
+                pictures.station(poll=POLL),
             ]
             worker = Worker(stations, drain=DRAIN)
         if role is not Role.WORKER:
@@ -87,10 +90,10 @@ async def _program(config: Config, role: Role, *, stop: asyncio.Event, running: 
                 pool=below.pool, defaults=below.defaults, wake=wake, token_refused=lambda: below.rest.unauthorized
             )
             bot = Bot.of(below, scans)
-        sight = Sight(ground=below, work=work, bot=bot, worker=worker, cron=cron, saving=saving)
+        sight = Sight(ground=below, work=work, bot=bot, worker=worker, cron=cron, saving=saving, pictures=pictures)
         port = PORT if config.web.port is None and role is Role.RUN else config.web.port
         if port is not None:
-            app = create_app(sight.readiness, Metrics([sight.figures, sight.stored, sight.clips]))
+            app = create_app(sight.readiness, Metrics([sight.figures, sight.stored, sight.clips, sight.unmade]))
             server = await serve(app, host=config.web.host, port=port)
             stack.push_async_callback(server.close)
         parts = [Part(name="jobs", run=cron.run, stop=_soon(cron.stop))]

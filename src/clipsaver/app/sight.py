@@ -8,6 +8,9 @@ from attrs import frozen
 from clipsaver.app.bot import Bot
 from clipsaver.app.ground import Ground
 from clipsaver.channels import store as channels_store
+from clipsaver.clips.picturing.model import PictureState
+from clipsaver.clips.picturing.service import Pictures
+from clipsaver.clips.picturing.station import PicturingWork
 from clipsaver.clips.saving.service import Saving
 from clipsaver.clips.saving.station import SavingWork
 from clipsaver.discord.stats import BOUNDS
@@ -33,6 +36,7 @@ class Sight:
     worker: Worker | None
     cron: Cron
     saving: SavingWork | None = None
+    pictures: PicturingWork | None = None
 
     async def readiness(self) -> Readiness:
         """Tell whether the process can do its work; it answers for its own parts."""
@@ -47,10 +51,12 @@ class Sight:
         if self.worker is not None:
             # Clips that can't be saved now are saved later: the process can do its work all the same.
             halted = None if self.saving is None else self.saving.room.halted
+            resting = None if self.pictures is None else self.pictures.pause.reason
             parts["worker"] = Part(
                 ok=not self.worker.in_trouble,
                 detail={"in_hand": self.worker.in_hand, "in_trouble": list(self.worker.in_trouble)}
-                | ({} if halted is None else {"saving_halted": halted}),
+                | ({} if halted is None else {"saving_halted": halted})
+                | ({} if resting is None else {"pictures_halted": resting}),
             )
         return Readiness(parts=parts)
 
@@ -76,12 +82,20 @@ class Sight:
             bytes_saved=None if self.saving is None else self.saving.tally.bytes,
             saving_halted=None if self.saving is None else self.saving.room.halted is not None,
             storage_free=None if self.saving is None else self.saving.room.free,
+            pictures_made=None if self.pictures is None else self.pictures.tally.made,
+            pictures_not_made=None if self.pictures is None else self.pictures.tally.not_made,
+            pictures_halted=None if self.pictures is None else self.pictures.pause.reason is not None,
         )
 
     async def clips(self) -> Figures:
         """Tell how many clips there are in which state, and what they take."""
         saved = await Saving(pool=self.ground.pool).of_all()
         return Figures(clips=saved.states, stored_bytes=saved.bytes)
+
+    async def unmade(self) -> Figures:
+        """Tell how many stored videos have no pictures."""
+        left = await Pictures(pool=self.ground.pool).of_all()
+        return Figures(pictures={PictureState.PENDING: left.waiting, PictureState.FAILED: left.failed})
 
     async def stored(self) -> Figures:
         """Tell what the database counts, for all processes."""

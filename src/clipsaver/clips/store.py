@@ -29,6 +29,7 @@ UPSERT_MESSAGES: Final = """
 
 # What became of a clip (state, reason, sha256) is no business of whoever reads its message again. A link is replaced
 # only by one that lives longer: pages are kept in any order. Links live for a day: one that dies sooner is due before.
+# What Discord does not say of a video may have been found out by looking at it.
 UPSERT_CLIPS: Final = """
     with written as (
     insert into clips as kept (
@@ -53,9 +54,9 @@ UPSERT_CLIPS: Final = """
            size = excluded.size,
            url = excluded.url,
            url_expires_at = excluded.url_expires_at,
-           width = excluded.width,
-           height = excluded.height,
-           duration_seconds = excluded.duration_seconds,
+           width = coalesce(excluded.width, kept.width),
+           height = coalesce(excluded.height, kept.height),
+           duration_seconds = coalesce(excluded.duration_seconds, kept.duration_seconds),
            is_clip = excluded.is_clip,
            is_spoiler = excluded.is_spoiler,
            game = excluded.game,
@@ -67,8 +68,9 @@ UPSERT_CLIPS: Final = """
             kept.clip_created_at, kept.participants)
            is distinct from
            (excluded.filename, excluded.title, excluded.description, excluded.content_type, excluded.size, excluded.url,
-            excluded.url_expires_at, excluded.width, excluded.height, excluded.duration_seconds, excluded.is_clip,
-            excluded.is_spoiler, excluded.game, excluded.clip_created_at, excluded.participants)
+            excluded.url_expires_at, coalesce(excluded.width, kept.width), coalesce(excluded.height, kept.height),
+            coalesce(excluded.duration_seconds, kept.duration_seconds), excluded.is_clip, excluded.is_spoiler,
+            excluded.game, excluded.clip_created_at, excluded.participants)
  returning xmax = 0 as is_new
     )
     select count(*) filter (where is_new) from written

@@ -27,6 +27,8 @@ NICKNAMES = {
 }
 CRON_FIELDS = 5
 HIGHEST_PORT = 65535
+LEAST_MEMORY = 192
+"""Megabytes; loading the decoders alone takes most of it."""
 A_MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
 
 
@@ -168,3 +170,10 @@ def at_least_a_second(number: float) -> float:
     if not 1 <= number < float("inf"):
         raise ValueError("must be at least 1")
     return number
+
+
+def enough_for_decoding(megabytes: int) -> int:
+    """What a child needs at least that looks at a video."""
+    if megabytes < LEAST_MEMORY:
+        raise ValueError(f"must be at least {LEAST_MEMORY}")
+    return megabytes

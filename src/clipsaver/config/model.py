@@ -103,6 +103,18 @@ class SavingConfig:
 
 
 @frozen(kw_only=True)
+class MediaConfig:
+    """How stored videos are looked at."""
+
+    children: int = field(converter=checks.positive)
+    """Videos a process looks at at the same time."""
+    memory_mb: int = field(converter=checks.enough_for_decoding)
+    """Memory of the child that looks at one."""
+    lease_seconds: float = field(converter=checks.at_least_a_second)
+    """How long a silent worker keeps its videos."""
+
+
+@frozen(kw_only=True)
 class Config:
     """All of it."""
 
@@ -116,6 +128,7 @@ class Config:
     log: LogConfig
     scans: ScansConfig
     saving: SavingConfig
+    media: MediaConfig
     guild_defaults: Mapping[str, Any]
     """Settings a new guild starts with, by key: values that fit into JSON; which make sense is for guilds to say."""
     jobs: Mapping[str, Mapping[str, Any]]

@@ -48,6 +48,13 @@ class Figures:
     """Whether nothing is fetched, because the storage takes nothing."""
     storage_free: int | None = None
     """Bytes that may come in, as last looked."""
+    pictures: Mapping[str, int] | None = None
+    """Stored videos without pictures, by state."""
+    pictures_made: int | None = None
+    pictures_not_made: int | None = None
+    """Videos that this process has looked at, and attempts of it that brought nothing."""
+    pictures_halted: bool | None = None
+    """Whether none is looked at, because that can't work just now."""
     requests: Mapping[tuple[str, str, int], int] | None = None
     """To Discord, by method, route template and status; 0 where no answer came."""
     throttled: Mapping[str, int] | None = None
@@ -127,6 +134,10 @@ FAMILIES: Mapping[str, Callable[[Any], Metric]] = {
     "bytes_saved": _counter("clipsaver_bytes_saved", "Bytes of the clips that this process has stored."),
     "saving_halted": _gauge("clipsaver_saving_halted", "Whether nothing is fetched because the storage takes nothing."),
     "storage_free": _gauge("clipsaver_storage_free_bytes", "Room for clips beside what stays free."),
+    "pictures": _gauge("clipsaver_videos_without_pictures", "Stored videos without pictures by state.", "state"),
+    "pictures_made": _counter("clipsaver_videos_pictured", "Videos whose pictures this process has made."),
+    "pictures_not_made": _counter("clipsaver_pictures_failures", "Attempts at pictures that brought none."),
+    "pictures_halted": _gauge("clipsaver_pictures_halted", "Whether no video is looked at because that can't work."),
     "requests": _counter(
         "clipsaver_discord_requests", "Requests to Discord by route template.", "method", "route", "status"
     ),

@@ -46,21 +46,30 @@ from downloads where lease_until >= clock_timestamp() group by guild_id
 """
 
 # The first of each channel that is due and in nobody's hand, and of these the one that is due first. A lease that
-# reaches further than a lease can is from before the server's clock was set back.
+# reaches further than a lease can is from before the server's clock was set back, and so is a clip that is due later
+# than any is told to wait: it is taken when nothing else of its channel is due.
 TAKE: Final = """
 with moment as materialized (
     select clock_timestamp() as now
 ), first as (
     select c.clip_id, c.guild_id, c.attempts
     from unnest($3::bigint[]) as place (channel_id) cross join lateral (
-        select w.clip_id, w.guild_id, w.attempts, w.due_at from clips w
-        where w.state = 'pending' and w.channel_id = place.channel_id and w.due_at <= (select now from moment)
-          and not exists (
-              select from downloads d where d.clip_id = w.clip_id
-                 and d.lease_until between (select now from moment)
-                                       and (select now from moment) + $2::interval + interval '10 minutes'
-          )
-        order by w.due_at limit 1
+        select w.clip_id, w.guild_id, w.attempts, w.due_at from (
+            (select * from clips
+             where state = 'pending' and channel_id = place.channel_id and due_at <= (select now from moment)
+             order by due_at)
+            union all
+            (select * from clips
+             where state = 'pending' and channel_id = place.channel_id
+               and due_at > (select now from moment) + interval '48 hours'
+             order by due_at)
+        ) w
+        where not exists (
+            select from downloads d where d.clip_id = w.clip_id
+               and d.lease_until between (select now from moment)
+                                     and (select now from moment) + $2::interval + interval '10 minutes'
+        )
+        limit 1
     ) c
     order by c.due_at limit 1
 )
@@ -125,8 +134,22 @@ BLOB_STAYS: Final = """
 select deleting_at is null from blobs where sha256 = $1
 """
 
+# Whoever made a mark that is so old has died over it, or the server's clock was set back. Nobody removes bytes under a
+# mark that is not there any more.
+TAKE_MARK_OFF: Final = """
+update blobs set deleting_at = null
+where sha256 = $1
+  and deleting_at not between clock_timestamp() - interval '10 minutes' and clock_timestamp() + interval '10 minutes'
+"""
+
+# The same bytes may have been looked at before: what Discord does not say of the clip is known then.
 MARK_STORED: Final = """
-update clips set state = 'stored', sha256 = $2, reason = null, reason_code = null, attempts = 0
+update clips set state = 'stored', sha256 = $2, reason = null, reason_code = null, attempts = 0,
+    (width, height, duration_seconds) = (
+        select coalesce(clips.width, t.width), coalesce(clips.height, t.height),
+               coalesce(clips.duration_seconds, t.duration_seconds)
+        from (values (1)) as always left join thumbnails t on t.sha256 = $2
+    )
 where clip_id = $1 and state = 'pending' returning true
 """
 
@@ -246,9 +269,12 @@ async def lock_blob(conn: Connection, sha256: bytes) -> None:
 
 
 async def insert_blob(conn: Connection, sha256: bytes, *, size: int, media_type: str | None) -> bool:
-    """Have a row for bytes that are in the storage; False when they are being removed just now."""
+    """Have a row for bytes that are in the storage; False when they are being removed, or were to be long ago."""
     await conn.execute(INSERT_BLOB, sha256, size, media_type)
-    return await conn.fetchval(BLOB_STAYS, sha256) is True
+    if await conn.fetchval(BLOB_STAYS, sha256) is True:
+        return True
+    await conn.execute(TAKE_MARK_OFF, sha256)
+    return False
 
 
 async def mark_stored(conn: Connection, clip_id: str, sha256: bytes) -> bool:

@@ -89,6 +89,8 @@ SENTENCES: Final = {
 }
 WORTH_A_RETRY: Final = frozenset({Reason.TOO_SLOW, Reason.CRASHED, Reason.UNAVAILABLE})
 """What may have been the machine's fault; the others are the file's, and stay."""
+CERTAIN: Final = frozenset({Reason.UNSUPPORTED, Reason.TOO_LARGE})
+"""What a file's whole head has said; the rest of the file's own faults are also what a bad disk makes of good bytes."""
 
 
 class Failed(ClipsaverError):
@@ -99,3 +101,13 @@ class Failed(ClipsaverError):
         self.reason = reason
         self.facts = facts
         """What was known before it failed."""
+
+    @property
+    def certain(self) -> bool:
+        """Whether the same bytes will fail in the same way, however they are read."""
+        return self.reason in CERTAIN
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the program that looks at videos did not come to looking: others would fare no better."""
+        return self.reason is Reason.UNAVAILABLE

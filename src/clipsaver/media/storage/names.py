@@ -6,6 +6,10 @@ from typing import Final
 BLOBS: Final = "blobs"
 THUMBNAILS: Final = "thumbnails"
 
+LABEL: Final = "storage-label"
+"""The file that says which storage this is."""
+LONGEST_LABEL: Final = 100
+
 DIGEST_SIZE: Final = 32
 """Bytes of a SHA-256."""
 
@@ -19,15 +23,20 @@ def blob_name(sha256: bytes) -> str:
     return _below(BLOBS, sha256)
 
 
-def picture_name(sha256: bytes, width: int) -> str:
-    """Where the picture, so many pixels wide, of the bytes with this hash lies."""
-    return checked(f"{_below(THUMBNAILS, sha256)}-{width}.webp")
+def picture_name(sha256: bytes, what: int | str) -> str:
+    """Where the picture, so many pixels wide, of the bytes with this hash lies; or another, as ``preview``."""
+    return checked(f"{_below(THUMBNAILS, sha256)}-{what}.webp")
 
 
 def _below(folder: str, sha256: bytes) -> str:
     if len(sha256) != DIGEST_SIZE:
         raise ValueError("a SHA-256 has 32 bytes")
     return f"{folder}/{sha256[:1].hex()}/{sha256.hex()}"
+
+
+def hash_of(name: str) -> bytes:
+    """The SHA-256 that a blob's name, or a picture's, is about."""
+    return bytes.fromhex(checked(name).split("/")[2][: 2 * DIGEST_SIZE])
 
 
 def is_name(text: str) -> bool:
