@@ -14,7 +14,7 @@ from clipsaver.clips.finding import find_clips
 from clipsaver.clips.model import Batch, Found, FoundClip, Portion
 from clipsaver.clips.rules import Rules
 from clipsaver.clips.saving import store
-from clipsaver.clips.saving.model import Ending, Job, gone
+from clipsaver.clips.saving.model import Ending, Job, Why, gone, later
 from clipsaver.clips.saving.partials import Partials
 from clipsaver.clips.saving.readable import Readable
 from clipsaver.clips.service import Clips
@@ -28,8 +28,9 @@ from clipsaver.media.fetching.download import Fetched
 from clipsaver.media.fetching.errors import Interrupted, LinkDead
 from clipsaver.media.fetching.fetcher import Fetcher
 from clipsaver.media.storage.base import Storage
-from clipsaver.media.storage.errors import StorageUnavailable
+from clipsaver.media.storage.errors import StorageUnavailable, StoredDiffers
 from clipsaver.media.storage.incoming import Incoming
+from clipsaver.media.storage.names import blob_name
 from clipsaver.postgres.few import Few
 from clipsaver.postgres.pool import Connection
 
@@ -42,6 +43,10 @@ UNKNOWN_CHANNEL: Final = 10003
 REMOVALS: Final = 20
 REMOVAL: Final = 0.25
 """How often, and after how many seconds, bytes are kept again that are being removed just now."""
+AFTER_REMOVAL: Final = 60.0
+"""Seconds until a clip is tried again whose bytes were being removed all that time."""
+LOOK: Final = 3.0
+"""Seconds that the storage may take to say whether bytes are there: others wait meanwhile."""
 
 
 class Ended(Exception):
@@ -136,16 +141,46 @@ class Save:
     async def _keep(self, incoming: Incoming, fetched: Fetched) -> None:
         """Have the bytes in the storage, and then the rows that say so."""
         media_type = fetched.container or fetched.content_type
+        sha256 = await incoming.digest()
         for _ in range(REMOVALS):
-            sha256 = await self.storage.keep(incoming, content_type=media_type)
-            if await self.few.in_transaction(partial(self._record, sha256, fetched.size, media_type)):
-                return
-            await asyncio.sleep(REMOVAL)
-        raise StorageUnavailable("The same bytes are being removed from the storage just now.")
+            try:
+                await self.storage.keep(incoming, content_type=media_type)
+            except StoredDiffers:
+                await self.few.in_transaction(partial(self._remove_wrong, sha256, fetched.size))
+            else:
+                if await self.few.in_transaction(partial(self._record, sha256, fetched.size, media_type)):
+                    return
+                await asyncio.sleep(REMOVAL)
+        said = "The same bytes are being removed from the storage just now."
+        raise Ended(later(Why.STORAGE, said, seconds=AFTER_REMOVAL))
+
+    async def _remove_wrong(self, sha256: bytes, size: int, conn: Connection) -> None:
+        """Remove what lies under the hash and can't be what belongs there; nobody else does so meanwhile."""
+        await store.lock_blob(conn, sha256)
+        there = await self._size(sha256)
+        if there not in {None, size}:
+            log.error(
+                "saving.wrong_bytes",
+                sha256=sha256.hex(),
+                reason=f"A file of {there} bytes lay where one of {size} belongs; it is replaced.",
+            )
+            await self.storage.delete(blob_name(sha256))
+
+    async def _size(self, sha256: bytes) -> int | None:
+        try:
+            async with asyncio.timeout(LOOK):
+                return await self.storage.size(blob_name(sha256))
+        except TimeoutError:
+            raise StorageUnavailable("The storage takes too long to answer.") from None
 
     async def _record(self, sha256: bytes, size: int, media_type: str | None, conn: Connection) -> bool:
-        """Write that a clip has its bytes; False when those are being removed, and have to be kept again."""
+        """Write that a clip has its bytes; False when those were or are being removed, and have to be kept again.
+
+        Bytes go only under the same lock: what is there now stays there.
+        """
         await store.lock_blob(conn, sha256)
+        if await self._size(sha256) != size:
+            return False
         if not await store.insert_blob(conn, sha256, size=size, media_type=media_type):
             return False
         if not await store.let_go(conn, self.job.clip_id, token=self.token):

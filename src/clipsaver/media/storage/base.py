@@ -86,8 +86,21 @@ class Storage(ABC):
         """The bytes from start to before stop, in pieces of bounded size; what lies behind the end is not there."""
 
     @abstractmethod
+    async def look(self, name: str) -> Stored | None:
+        """What is known of it; None when it is not stored."""
+
     async def size(self, name: str) -> int | None:
         """How long it is; None when it is not stored."""
+        found = await self.look(name)
+        return None if found is None else found.size
+
+    @abstractmethod
+    async def label(self) -> str | None:
+        """What tells this storage from others, such as from the empty folder that an unmounted disk leaves; if set."""
+
+    @abstractmethod
+    async def set_label(self, text: str) -> None:
+        """Give it another."""
 
     @abstractmethod
     async def delete(self, name: str) -> None:
@@ -96,6 +109,10 @@ class Storage(ABC):
     @abstractmethod
     def listing(self, prefix: str, *, older_than: datetime | None = None) -> AsyncIterator[Stored]:
         """What lies below ``blobs`` or ``thumbnails``, or one of their folders, in order of names."""
+
+    async def abort_uploads(self, *, older_than: datetime) -> int:  # noqa: ARG002 - for those that can
+        """Take back what was sent in parts by those who are gone, where it can be listed; how much that was."""
+        return 0
 
     @abstractmethod
     def local_path(self, name: str) -> Path | None:

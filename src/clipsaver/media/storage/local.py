@@ -77,9 +77,17 @@ class LocalStorage(Storage):
             for descriptor in opened:
                 os.close(descriptor)
 
-    async def size(self, name: str) -> int | None:
+    async def look(self, name: str) -> Stored | None:
         """Look it up."""
-        return await self.threads.ask(self._size, names.checked(name))
+        return await self.threads.ask(self._look, names.checked(name))
+
+    async def label(self) -> str | None:
+        """Read the file that says so."""
+        return await self.threads.ask(self._label)
+
+    async def set_label(self, text: str) -> None:
+        """Write it beside, then put it in place."""
+        await self.threads.run(self._put, names.LABEL, text.encode())
 
     async def delete(self, name: str) -> None:
         """Remove it, for good also if the power fails."""
@@ -145,10 +153,14 @@ class LocalStorage(Storage):
         os.utime(target)
 
     def _replace(self, name: str, data: bytes) -> None:
+        with self._errors():
+            self._have((self.root / name).parent)
+        self._put(name, data)
+
+    def _put(self, name: str, data: bytes) -> None:
         target = self.root / name
         source = self.arrivals.free_path()
         with self._errors():
-            self._have(target.parent)
             descriptor = files.open_private(source, new=True)
             try:
                 files.try_lock(descriptor)
@@ -176,9 +188,16 @@ class LocalStorage(Storage):
             os.lseek(descriptor, start, os.SEEK_SET)
             return os.read(descriptor, wanted)
 
-    def _size(self, name: str) -> int | None:
+    def _look(self, name: str) -> Stored | None:
         with suppress(NotStored), self._errors(name):
-            return (self.root / name).stat().st_size
+            status = (self.root / name).stat()
+            modified = datetime.fromtimestamp(status.st_mtime, UTC)
+            return Stored(name=name, size=status.st_size, modified=modified)
+        return None
+
+    def _label(self) -> str | None:
+        with suppress(NotStored), self._errors(names.LABEL), (self.root / names.LABEL).open("rb") as file:
+            return file.read(names.LONGEST_LABEL).decode(errors="replace").strip()
         return None
 
     def _delete(self, name: str) -> None:

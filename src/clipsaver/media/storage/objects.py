@@ -5,8 +5,8 @@ obstore's blocking calls run in our threads: its asynchronous ones can abort the
 
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from datetime import datetime, timedelta
+from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -71,9 +71,17 @@ class ObjectStorage(Storage):
             if piece:
                 yield piece
 
-    async def size(self, name: str) -> int | None:
+    async def look(self, name: str) -> Stored | None:
         """Ask for it."""
-        return await self.threads.ask(self._size, names.checked(name))
+        return await self.threads.ask(self._look, names.checked(name))
+
+    async def label(self) -> str | None:
+        """Get the object that says so."""
+        return await self.threads.ask(self._label)
+
+    async def set_label(self, text: str) -> None:
+        """Put it there."""
+        await self.threads.run(self._put, names.LABEL, text.encode(), "overwrite", "text/plain")
 
     async def delete(self, name: str) -> None:
         """Remove the object."""
@@ -85,7 +93,7 @@ class ObjectStorage(Storage):
         while (page := await self.threads.ask(self._next, pages)) is not None:
             for entry in page:
                 if names.is_name(entry["path"]) and (older_than is None or entry["last_modified"] < older_than):
-                    yield Stored(name=entry["path"], size=entry["size"], modified=entry["last_modified"])
+                    yield self._stored(entry)
 
     def local_path(self, name: str) -> Path | None:
         """None: nothing lies on this machine."""
@@ -172,18 +180,31 @@ class ObjectStorage(Storage):
                 return b"", obstore.head(self.client, name)["size"]
 
     def _size(self, name: str) -> int | None:
+        found = self._look(name)
+        return None if found is None else found.size
+
+    def _look(self, name: str) -> Stored | None:
         try:
             with self._errors(name):
-                return obstore.head(self.client, name)["size"]
+                return self._stored(obstore.head(self.client, name))
         except NotStored:
-            return self._size_by_get(name)
+            return self._look_by_get(name)
 
-    def _size_by_get(self, name: str) -> int | None:
+    def _look_by_get(self, name: str) -> Stored | None:
         """Ask again in a way that is answered with words: no bucket is something else than nothing in it."""
-        try:
-            return self._get(name, 0, 1)[1]
-        except NotStored:
-            return None
+        with suppress(NotStored):
+            size = self._get(name, 0, 1)[1]
+            return Stored(name=name, size=size, modified=datetime.now(UTC))  # nobody said when: as good as new
+        return None
+
+    @staticmethod
+    def _stored(meta: Any) -> Stored:
+        return Stored(name=meta["path"], size=meta["size"], modified=meta["last_modified"])
+
+    def _label(self) -> str | None:
+        with suppress(NotStored):
+            return self._get(names.LABEL, 0, names.LONGEST_LABEL)[0].decode(errors="replace").strip()
+        return None
 
     def _delete(self, name: str) -> None:
         try:
