@@ -24,7 +24,6 @@ class Pause:
     _until: float = field(default=float("-inf"), init=False)
     _troubles: int = field(default=0, init=False)
 
-    @property
     def is_on(self) -> bool:
         """Whether nothing is to be begun now."""
         return self.clock() < self._until

@@ -30,7 +30,7 @@ from clipsaver.media.storage.base import Storage
 from clipsaver.media.storage.errors import NotStored, StorageFull, StorageRefused, StorageUnavailable, StoredDiffers
 from clipsaver.postgres.few import Few
 from clipsaver.postgres.pool import Connection, Pool
-from clipsaver.work.draining import unless_draining
+from clipsaver.work.draining import LAST_CHANCE, unless_draining
 from clipsaver.work.worker import Lease, Station
 
 log = structlog.get_logger("clipsaver.pictures")
@@ -78,7 +78,7 @@ class PicturingWork:
 
     async def claim(self, token: UUID) -> Job | None:
         """Take the video that is due first; None when there is none, or none can be looked at just now."""
-        if self.pause.is_on:
+        if self.pause.is_on():
             return None
         for _ in range(MOST_PASSED_OVER):
             job = await self._few.in_transaction(partial(store.claim, token=token, lease=self.lease_time))
@@ -106,7 +106,7 @@ class PicturingWork:
         with structlog.contextvars.bound_contextvars(sha256=job.sha256.hex()):
             picture = Picture(few=self._few, storage=self.storage, studio=self.studio, job=job, token=lease.token)
             try:
-                examined = await unless_draining(picture(), lease.draining)
+                examined = await unless_draining(picture(), lease.draining, last_chance=LAST_CHANCE)
             except (LeaseLost, asyncio.CancelledError):
                 raise
             except Leaving:
