@@ -12,6 +12,7 @@ ROLES = {
     "bot": "the bot alone: commands, servers and channels",
     "worker": "a worker alone: it carries on scans and scheduled jobs",
 }
+LARGEST_ID = 2**63 - 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,8 +39,36 @@ def _parser() -> argparse.ArgumentParser:
     for name, what in (*ROLES.items(), ("check", "look whether the bot could start, and say what is missing")):
         command = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
         command.add_argument("--config", type=Path, metavar="PATH", help="the configuration file")
+    _export(commands.add_parser("export", help="write saved clips out as plain files"))
+    _import(commands.add_parser("import", help="take such files back"))
     _demo(commands.add_parser("demo", help="everything against a Discord of our own on this machine"))
     return parser
+
+
+def _export(export: argparse.ArgumentParser) -> None:
+    export.description = (
+        "Writes every saved clip into a folder, as files with readable names, with lists of all that is known of them, "
+        "SHA256SUMS, and an index.html to look at them. Run again it adds what is new. The bot may run meanwhile."
+    )
+    export.add_argument("folder", type=Path, metavar="DIR", help="an empty folder, or one of an earlier export")
+    export.add_argument("--guild", type=_whole(0, LARGEST_ID), metavar="ID", help="clips of this server only")
+    export.add_argument(
+        "--channel", type=_whole(0, LARGEST_ID), metavar="ID", help="clips of this channel and its threads only"
+    )
+    export.add_argument("--since", metavar="DATE", help="clips from then on only: 2026-01-31, or an age like 30d")
+    export.add_argument("--config", type=Path, metavar="PATH", help="the configuration file")
+
+
+def _import(take: argparse.ArgumentParser) -> None:
+    take.description = (
+        "Takes the clips of an exported folder into the database and the storage; every file is checked first. What is "
+        "there already stays as it is. The bot may run meanwhile."
+    )
+    take.add_argument("folder", type=Path, metavar="DIR", help="the folder of an export")
+    take.add_argument(
+        "--gone", action="store_true", help="take clips, too, that were gone when the folder was last written to"
+    )
+    take.add_argument("--config", type=Path, metavar="PATH", help="the configuration file")
 
 
 def _demo(demo: argparse.ArgumentParser) -> None:

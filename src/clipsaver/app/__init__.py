@@ -12,7 +12,7 @@ import structlog
 from clipsaver import logs
 from clipsaver.app.memory import collect_seldom
 from clipsaver.config import Config, load
-from clipsaver.errors import StartFailed
+from clipsaver.errors import BadInput, StartFailed
 
 log = structlog.get_logger("clipsaver.app")
 
@@ -39,12 +39,17 @@ def main(options: Namespace, *, environ: Mapping[str, str], cwd: Path) -> int:
             from clipsaver.app.check import check  # noqa: PLC0415 - likewise
 
             return asyncio.run(check(config))
+        if options.command in {"export", "import"}:
+            from clipsaver.app.portable import export_clips, import_clips, quiet  # noqa: PLC0415 - likewise
+
+            log_to(quiet(config), sys.stderr)  # standard output has the summary
+            return asyncio.run((export_clips if options.command == "export" else import_clips)(config, options))
         log_to(config)
         from clipsaver.app.run import Role, run  # noqa: PLC0415 - hikari alone takes half a second to import
 
         collect_seldom()
         return asyncio.run(run(config, Role(options.command)))
-    except StartFailed as error:
+    except (StartFailed, BadInput) as error:
         log.critical("start.failed", reason=str(error))
         return 1
     except KeyboardInterrupt:
