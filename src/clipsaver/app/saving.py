@@ -9,6 +9,7 @@ import structlog
 from clipsaver.app.ground import Ground
 from clipsaver.clips.saving.model import GIBIBYTE
 from clipsaver.clips.saving.station import SavingWork
+from clipsaver.clips.storehouse.service import Storehouse
 from clipsaver.discord.messages import Messages
 from clipsaver.errors import ClipsaverError
 from clipsaver.media.fetching.fetcher import Fetcher
@@ -43,6 +44,13 @@ async def saving_work(below: Ground) -> AsyncIterator[SavingWork]:
             defaults=below.defaults,
             lease_time=timedelta(seconds=config.saving.lease_seconds),
         )
+
+
+async def kept_in_order(below: Ground, storage: Storage) -> Storehouse:
+    """The storage as what is kept in order; a person is told at once if it isn't the database's."""
+    storehouse = Storehouse(pool=below.pool, storage=storage)
+    await storehouse.settle()
+    return storehouse
 
 
 async def _sweep(storage: Storage) -> None:

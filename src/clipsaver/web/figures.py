@@ -39,6 +39,8 @@ class Figures:
     clips_found: int | None = None
     clips: Mapping[str, int] | None = None
     """By state."""
+    clips_unsaved: Mapping[tuple[str, str], int] | None = None
+    """By state, and by the code of the reason why they are not stored."""
     stored_bytes: int | None = None
     """Of all stored clips, each charged with its own, though the same bytes lie there once."""
     clips_saved: int | None = None
@@ -55,6 +57,14 @@ class Figures:
     """Videos that this process has looked at, and attempts of it that brought nothing."""
     pictures_halted: bool | None = None
     """Whether none is looked at, because that can't work just now."""
+    blobs_verified: int | None = None
+    bytes_verified: int | None = None
+    """What this process has read again, and found as it should be."""
+    blobs_lost: Mapping[str, int] | None = None
+    """What it found missing or changed."""
+    files_removed: Mapping[str, int] | None = None
+    """What it has removed because nobody needs it, by kind."""
+    bytes_removed: int | None = None
     requests: Mapping[tuple[str, str, int], int] | None = None
     """To Discord, by method, route template and status; 0 where no answer came."""
     throttled: Mapping[str, int] | None = None
@@ -129,6 +139,9 @@ FAMILIES: Mapping[str, Callable[[Any], Metric]] = {
     "messages_read": _counter("clipsaver_messages_read", "Messages fetched and kept."),
     "clips_found": _counter("clipsaver_clips_found", "Clips found in them."),
     "clips": _gauge("clipsaver_clips", "Clips by state.", "state"),
+    "clips_unsaved": _gauge(
+        "clipsaver_clips_unsaved", "Clips that are not stored, for which reason.", "state", "reason"
+    ),
     "stored_bytes": _gauge("clipsaver_stored_bytes", "What the stored clips take, each counted by itself."),
     "clips_saved": _counter("clipsaver_clips_saved", "Clips whose bytes this process has stored."),
     "bytes_saved": _counter("clipsaver_bytes_saved", "Bytes of the clips that this process has stored."),
@@ -138,6 +151,11 @@ FAMILIES: Mapping[str, Callable[[Any], Metric]] = {
     "pictures_made": _counter("clipsaver_videos_pictured", "Videos whose pictures this process has made."),
     "pictures_not_made": _counter("clipsaver_pictures_failures", "Attempts at pictures that brought none."),
     "pictures_halted": _gauge("clipsaver_pictures_halted", "Whether no video is looked at because that can't work."),
+    "blobs_verified": _counter("clipsaver_blobs_verified", "Stored files that were read again and are as they were."),
+    "bytes_verified": _counter("clipsaver_bytes_verified", "The bytes of these."),
+    "blobs_lost": _counter("clipsaver_blobs_lost", "Stored files that were found missing or changed.", "damage"),
+    "files_removed": _counter("clipsaver_files_removed", "Stored files that nobody needed any more.", "kind"),
+    "bytes_removed": _counter("clipsaver_bytes_removed", "The bytes of these."),
     "requests": _counter(
         "clipsaver_discord_requests", "Requests to Discord by route template.", "method", "route", "status"
     ),
