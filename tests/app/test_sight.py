@@ -16,6 +16,8 @@ from clipsaver.app.run import _scan_work
 from clipsaver.app.saving import saving_work
 from clipsaver.app.sight import Sight
 from clipsaver.app.watchdog import PATIENCE
+from clipsaver.clips.saving.model import ClipState
+from clipsaver.clips.saving.service import Saving
 from clipsaver.discord import store as discord_store
 from clipsaver.discord.rest import Priority, Route, Unauthorized
 from clipsaver.media.storage import StorageFull, StorageUnavailable
@@ -43,7 +45,7 @@ def whole(below: Ground) -> Sight:
     return Sight(
         ground=below,
         work=work,
-        bot=Bot.of(below, Scans(pool=below.pool, defaults=below.defaults)),
+        bot=Bot.of(below, Scans(pool=below.pool, defaults=below.defaults), Saving(pool=below.pool)),
         worker=Worker([work.station(concurrency=3, poll=timedelta(seconds=1))], first_pause=timedelta(seconds=0.01)),
         cron=Cron(below.pool, jobs(below)),
     )
@@ -190,11 +192,18 @@ async def test_what_is_saved(whole: Sight) -> None:
         saving.room.failed(StorageFull("There is no room."))
         readiness = await sight.readiness()
         assert readiness.parts["worker"].ok
-        assert readiness.parts["worker"].detail["saving_halted"] == "There is no room."
+        detail = readiness.as_json()["parts"]["worker"]
+        assert (detail["saving_halted"], detail["saving_halted_by"]) == ("There is no room.", "full")
         figures = await sight.figures()
         assert (figures.clips_saved, figures.bytes_saved, figures.saving_halted) == (2, 5, True)
         counted = await sight.clips()
-        assert (counted.clips, counted.stored_bytes) == ({"stored": 0}, 0)
+        assert counted.clips == dict.fromkeys(ClipState, 0)
+        assert (counted.clips_unsaved, counted.stored_bytes) == ({}, 0)
+        assert figures.storage_free is None
+        assert await saving.room.takes(0) is False
+        saving.room.clock = lambda: 1e9
+        assert await saving.room.takes(0)
+        assert ((await sight.figures()).storage_free or 0) > 0
 
 
 async def test_a_storage_that_can_not_be_swept(below: Ground, monkeypatch: pytest.MonkeyPatch) -> None:

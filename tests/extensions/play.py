@@ -11,6 +11,7 @@ from attrs import frozen
 from clipsaver.app.commands import EXTENSIONS, Commands
 from clipsaver.channels.service import Channels
 from clipsaver.channels.viewers.service import Viewers
+from clipsaver.clips.saving.service import Saving
 from clipsaver.discord.access import Access
 from clipsaver.guilds.service import Guilds
 from clipsaver.scans.service import Scans
@@ -72,6 +73,7 @@ async def playing(stage: Stage) -> AsyncIterator[Play]:
     bot = hikari.GatewayBot(stage.simulator.token, rest_url=stage.simulator.rest_url, banner=None, logs=None)
     handed = {
         Scans: stage.scans,
+        Saving: stage.saving,
         Channels: stage.channels,
         Guilds: stage.guilds,
         Viewers: stage.viewers,

@@ -8,6 +8,7 @@ from attrs import frozen
 
 from clipsaver.channels.service import Channels
 from clipsaver.channels.viewers.service import Viewers
+from clipsaver.clips.saving.service import Saving
 from clipsaver.discord.access import Access
 from clipsaver.discord.messages import Messages
 from clipsaver.discord.rest import Rest
@@ -58,6 +59,11 @@ class Stage:
         return Scans(pool=self.pool, defaults={})
 
     @property
+    def saving(self) -> Saving:
+        """The clips' bytes."""
+        return Saving(pool=self.pool)
+
+    @property
     def channels(self) -> Channels:
         """The channels."""
         return Channels(pool=self.pool, defaults={})
@@ -104,6 +110,28 @@ class Stage:
         async with self.pool.acquire() as conn:
             for name, value in columns.items():
                 await conn.execute(f"update bot_channel_scan_runs set {name} = $2 where id = $1", run.id, value)  # noqa: S608 - a test's own column names
+
+    async def find_clips(self, channel_id: int, *states: str, reason: str | None = None) -> None:
+        """Let clips have been found in a channel, one in each of these states."""
+        async with self.pool.acquire() as conn:
+            for state in states:
+                message_id = self.world.new_id()
+                await conn.execute(
+                    "insert into messages (message_id, channel_id, guild_id, posted_at) values ($1, $2, $3, now())",
+                    *(message_id, channel_id, self.guild_id),
+                )
+                await conn.execute(
+                    "insert into clips (clip_id, message_id, channel_id, guild_id, filename, url, state, reason_code) "
+                    "values ($1::bigint || '-e0', $1, $2, $3, 'x.mp4', 'https://x', $4, $5)",
+                    *(message_id, channel_id, self.guild_id, state, None if state in {"pending", "stored"} else reason),
+                )
+
+    async def clip_states(self, channel_id: int) -> list[str]:
+        """Return the states of a channel's clips, oldest first."""
+        rows = await self.pool.fetch(
+            "select state::text from clips where channel_id = $1 order by message_id", channel_id
+        )
+        return [row["state"] for row in rows]
 
     def said(self, channel_id: int | None = None) -> list[Any]:
         """Return the bot's messages in a channel, oldest first."""

@@ -11,6 +11,8 @@ WITH_CHANNEL: list[tuple[str, dict[str, Any]]] = [
     ("/scan start", {}),
     ("/scan status", {}),
     ("/scan cancel", {}),
+    ("/scan retry", {}),
+    ("/scan retry", {"reason": "link_dead"}),
     ("/read on", {}),
     ("/read off", {}),
     ("/channel show", {}),
@@ -20,6 +22,7 @@ WITH_CHANNEL: list[tuple[str, dict[str, Any]]] = [
 ]
 OF_THE_SERVER: list[tuple[str, dict[str, Any]]] = [
     ("/scan list", {}),
+    ("/scan retry", {"everywhere": True}),
     ("/read list", {}),
     ("/read all", {}),
     ("/read none", {}),
@@ -36,7 +39,7 @@ async def facts(play: Play) -> list[Any]:
     async with play.stage.pool.acquire() as conn:
         return [
             await conn.fetch(f"select * from {table} order by 1")  # noqa: S608 - a fixed list
-            for table in ("bot_channels", "guild_settings", "bot_channel_scan_runs", "audit")
+            for table in ("bot_channels", "guild_settings", "bot_channel_scan_runs", "audit", "clips")
         ]
 
 

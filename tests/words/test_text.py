@@ -87,6 +87,24 @@ def test_percent(share: float, expected: str) -> None:
     assert expected == text.percent(share)
 
 
+@pytest.mark.parametrize(
+    ("amount", "expected"),
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (1023, "1,023 bytes"),
+        (1024, "1 KB"),
+        (1536, "1.5 KB"),
+        (12 * 1024**2, "12 MB"),
+        (1023 * 1024**3, "1,023 GB"),
+        (2500 * 1024**4, "2,500 TB"),
+    ],
+)
+def test_size(amount: int, expected: str) -> None:
+    """In the largest unit of which there is one."""
+    assert text.size(amount) == expected
+
+
 def test_bar() -> None:
     """A bar is full only when it is all, and never longer."""
     assert text.bar(0, 4) == "▱▱▱▱"

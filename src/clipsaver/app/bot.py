@@ -14,6 +14,7 @@ from clipsaver.app.parts import Part
 from clipsaver.app.watchdog import Watchdog
 from clipsaver.channels.service import Channels
 from clipsaver.channels.viewers.service import Viewers
+from clipsaver.clips.saving.service import Saving
 from clipsaver.discord.access import Access
 from clipsaver.discord.messages import Messages
 from clipsaver.extensions.guilds import GuildEvents, GuildReader
@@ -49,7 +50,7 @@ class Bot:
     _closing: asyncio.Event = field(factory=asyncio.Event, init=False)
 
     @classmethod
-    def of(cls, ground: Ground, scans: Scans) -> Self:
+    def of(cls, ground: Ground, scans: Scans, saving: Saving) -> Self:
         """Put the bot together; nothing is sent yet."""
         logging.getLogger("hikari.bot").addFilter(as_error)
         guilds = Guilds(pool=ground.pool, defaults=ground.defaults)
@@ -74,6 +75,7 @@ class Bot:
         )
         dependencies = {
             Scans: scans,
+            Saving: saving,
             Guilds: guilds,
             Channels: channels,
             Viewers: Viewers(pool=ground.pool),

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -18,6 +19,7 @@ from clipsaver.app.picturing import picturing_work
 from clipsaver.app.saving import saving_work
 from clipsaver.app.sight import Sight
 from clipsaver.app.signals import on_signals
+from clipsaver.clips.saving.service import Saving
 from clipsaver.config import Config
 from clipsaver.scans.service import Scans
 from clipsaver.scans.station import ScanWork
@@ -85,11 +87,14 @@ async def _program(config: Config, role: Role, *, stop: asyncio.Event, running: 
             ]
             worker = Worker(stations, drain=DRAIN)
         if role is not Role.WORKER:
-            wake = (lambda: None) if worker is None else (lambda: worker.wake("scans"))
+            wake = partial(_wake, worker)
             scans = Scans(
-                pool=below.pool, defaults=below.defaults, wake=wake, token_refused=lambda: below.rest.unauthorized
+                pool=below.pool,
+                defaults=below.defaults,
+                wake=partial(wake, "scans"),
+                token_refused=lambda: below.rest.unauthorized,
             )
-            bot = Bot.of(below, scans)
+            bot = Bot.of(below, scans, Saving(pool=below.pool, defaults=below.defaults, wake=partial(wake, "saving")))
         sight = Sight(ground=below, work=work, bot=bot, worker=worker, cron=cron, saving=saving, pictures=pictures)
         port = PORT if config.web.port is None and role is Role.RUN else config.web.port
         if port is not None:
@@ -103,6 +108,12 @@ async def _program(config: Config, role: Role, *, stop: asyncio.Event, running: 
             parts.append(bot.part)
         running.set()
         await run_parts(parts, stop)
+
+
+def _wake(worker: Worker | None, station: str) -> None:
+    """Tell a station of this process that there is work; another process looks by itself."""
+    if worker is not None:
+        worker.wake(station)
 
 
 def _soon(stop: Callable[[], None]) -> Callable[[], Awaitable[None]]:

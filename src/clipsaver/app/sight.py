@@ -1,7 +1,7 @@
 """What a process tells about itself: the parts of /ready, and the figures of /metrics."""
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
 from attrs import frozen
 
@@ -11,6 +11,8 @@ from clipsaver.channels import store as channels_store
 from clipsaver.clips.picturing.model import PictureState
 from clipsaver.clips.picturing.service import Pictures
 from clipsaver.clips.picturing.station import PicturingWork
+from clipsaver.clips.saving.model import ClipState
+from clipsaver.clips.saving.room import Room
 from clipsaver.clips.saving.service import Saving
 from clipsaver.clips.saving.station import SavingWork
 from clipsaver.discord.stats import BOUNDS
@@ -50,12 +52,12 @@ class Sight:
             parts |= self._of_bot(self.bot)
         if self.worker is not None:
             # Clips that can't be saved now are saved later: the process can do its work all the same.
-            halted = None if self.saving is None else self.saving.room.halted
+            room = None if self.saving is None else self.saving.room
             resting = None if self.pictures is None else self.pictures.pause.reason
             parts["worker"] = Part(
                 ok=not self.worker.in_trouble,
                 detail={"in_hand": self.worker.in_hand, "in_trouble": list(self.worker.in_trouble)}
-                | ({} if halted is None else {"saving_halted": halted})
+                | ({} if room is None or room.halted is None else _of_room(room))
                 | ({} if resting is None else {"pictures_halted": resting}),
             )
         return Readiness(parts=parts)
@@ -81,7 +83,7 @@ class Sight:
             clips_saved=None if self.saving is None else self.saving.tally.clips,
             bytes_saved=None if self.saving is None else self.saving.tally.bytes,
             saving_halted=None if self.saving is None else self.saving.room.halted is not None,
-            storage_free=None if self.saving is None else self.saving.room.free,
+            storage_free=self.saving.room.free if self.saving is not None and self.saving.room.looked else None,
             pictures_made=None if self.pictures is None else self.pictures.tally.made,
             pictures_not_made=None if self.pictures is None else self.pictures.tally.not_made,
             pictures_halted=None if self.pictures is None else self.pictures.pause.reason is not None,
@@ -90,7 +92,11 @@ class Sight:
     async def clips(self) -> Figures:
         """Tell how many clips there are in which state, and what they take."""
         saved = await Saving(pool=self.ground.pool).of_all()
-        return Figures(clips=saved.states, stored_bytes=saved.bytes)
+        return Figures(
+            clips={state.value: saved.of(state) for state in ClipState},
+            clips_unsaved=saved.reasons,
+            stored_bytes=saved.bytes,
+        )
 
     async def unmade(self) -> Figures:
         """Tell how many stored videos have no pictures."""
@@ -134,3 +140,8 @@ class Sight:
                 detail={} if bot.commands.problem is None else {"problem": bot.commands.problem},
             ),
         }
+
+
+def _of_room(room: Room) -> dict[str, Any]:
+    """Why nothing is fetched, and how much room there was for it."""
+    return {"saving_halted": room.halted, "saving_halted_by": room.kind, "storage_free": room.free}

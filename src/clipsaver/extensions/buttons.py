@@ -11,6 +11,7 @@ from attrs import frozen
 
 from clipsaver.channels.service import Channels
 from clipsaver.channels.viewers.service import Viewers
+from clipsaver.clips.saving.service import Saving
 from clipsaver.discord.components import Reply
 from clipsaver.discord.here import Here
 from clipsaver.discord.interactions import InteractionLost, Talk, here_of
@@ -20,6 +21,7 @@ from clipsaver.words import access as rules
 from clipsaver.words import channels as channel_words
 from clipsaver.words import failures as failure_words
 from clipsaver.words import reading as reading_words
+from clipsaver.words import saving as saving_words
 from clipsaver.words import scans as scan_words
 from clipsaver.words.components import Pressed, number_of, parse_custom_id, run_id_of
 
@@ -34,6 +36,7 @@ class Desk:
     scans: Scans
     channels: Channels
     viewers: Viewers
+    saving: Saving
 
 
 Work = Callable[[Desk, Here, Pressed], Awaitable[Reply]]
@@ -41,10 +44,10 @@ Work = Callable[[Desk, Here, Pressed], Awaitable[Reply]]
 
 @loader.listener(hikari.ComponentInteractionCreateEvent)
 async def pressed(
-    event: hikari.ComponentInteractionCreateEvent, scans: Scans, channels: Channels, viewers: Viewers
+    event: hikari.ComponentInteractionCreateEvent, scans: Scans, channels: Channels, viewers: Viewers, saving: Saving
 ) -> None:
     """Answer whoever pressed a button."""
-    await handle(event.interaction, Desk(scans=scans, channels=channels, viewers=viewers))
+    await handle(event.interaction, Desk(scans=scans, channels=channels, viewers=viewers, saving=saving))
 
 
 async def handle(interaction: hikari.ComponentInteraction, desk: Desk) -> None:
@@ -94,6 +97,17 @@ async def _cancel_scan(desk: Desk, here: Here, asked: Pressed) -> Reply:
     return scan_words.canceled(await desk.scans.cancel_run(here.guild_id, run_id, by=here.user_id))
 
 
+async def _retry_clips(desk: Desk, here: Here, asked: Pressed) -> Reply:
+    """Have a channel's clips tried again, and show how it stands now."""
+    known = await desk.channels.get(here.guild_id, number_of(asked) or 0)
+    rules.require_reader(await desk.viewers.place(here, known))
+    tried = await desk.saving.retry(here.guild_id, by=here.user_id, channels=[known.channel_id])
+    status = await desk.scans.status(here.guild_id, known.channel_id)
+    standing = await desk.saving.standing(here.guild_id, known.channel_id)
+    reply = scan_words.status(status, now=datetime.now(UTC), saving=standing)
+    return saving_words.after_retry(reply, tried, channel_id=known.channel_id)
+
+
 async def _read_none(desk: Desk, here: Here, asked: Pressed) -> Reply:
     """Stop reading every channel that the person sees; only whoever was asked may say so."""
     _require_asked(here, asked)
@@ -137,6 +151,7 @@ def _require_asked(here: Here, asked: Pressed) -> None:
 
 WORK: Final[Mapping[str, Work]] = {
     "scan:cancel": _cancel_scan,
+    "clips:retry": _retry_clips,
     "read:none": _read_none,
     "read:keep": _read_keep,
     "page:scans": _page_scans,

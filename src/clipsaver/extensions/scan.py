@@ -1,20 +1,25 @@
-"""``/scan``: find the clips in a channel, watch, cancel."""
+"""``/scan``: find the clips in a channel, watch, cancel, and try again what could not be saved."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import lightbulb
 
 from clipsaver.channels.service import Channels
 from clipsaver.channels.viewers.service import Viewers
+from clipsaver.clips.saving.model import ClipState, Why
+from clipsaver.clips.saving.service import TRIED_AGAIN, Saving
 from clipsaver.discord.access import Access
 from clipsaver.discord.here import Here, Place
 from clipsaver.discord.interactions import arrive, bot_permissions, channel_option, moderators_group
 from clipsaver.discord.rest import Priority
-from clipsaver.errors import NotAllowed, NotThere
+from clipsaver.errors import BadInput, NotAllowed, NotThere
 from clipsaver.scans.model import Direction, Rescan, ScanRequest
 from clipsaver.scans.service import Scans
 from clipsaver.words import access as rules
 from clipsaver.words import dates
+from clipsaver.words import failures as failure_words
+from clipsaver.words import saving as saving_words
 from clipsaver.words import scans as words
 
 MOST_MESSAGES = 1_000_000_000
@@ -105,18 +110,21 @@ async def _require_suitable(channels: Channels, access: Access, here: Here, plac
 
 
 @scan.register
-class Status(lightbulb.SlashCommand, name="status", description="How far a channel's scan is, and what has been read"):
+class Status(
+    lightbulb.SlashCommand, name="status", description="How far a channel is: what has been read, and what is saved"
+):
     """Look at one channel."""
 
     channel = channel_option("Which channel; this one if left out")
 
     @lightbulb.invoke
-    async def invoke(self, ctx: lightbulb.Context, scans: Scans) -> None:
-        """Show the active scan, or the latest, and the coverage."""
+    async def invoke(self, ctx: lightbulb.Context, scans: Scans, saving: Saving) -> None:
+        """Show the active scan, or the latest, the coverage, and what is saved."""
         talk, here, place = await arrive(ctx, self.channel)
         rules.require_moderator_of(here, place)
         status = await scans.status(here.guild_id, place.channel_id)
-        await talk.answer(words.status(status, now=datetime.now(UTC)))
+        standing = await saving.standing(here.guild_id, place.channel_id)
+        await talk.answer(words.status(status, now=datetime.now(UTC), saving=standing))
 
 
 @scan.register
@@ -132,6 +140,43 @@ class Cancel(lightbulb.SlashCommand, name="cancel", description="End a channel's
         rules.require_moderator_of(here, place)
         run = await scans.cancel(here.guild_id, place.channel_id, by=here.user_id)
         await talk.answer(words.canceled(run))
+
+
+@scan.register
+class Retry(lightbulb.SlashCommand, name="retry", description="Try again to save clips that could not be saved"):
+    """Have clips tried again that were given up."""
+
+    channel = channel_option("Which channel; this one if left out")
+    everywhere = lightbulb.boolean("everywhere", "In every channel that you can see", default=False)
+    reason = lightbulb.string(
+        "reason",
+        "Only what failed for this; everything that another try can help if left out",
+        default=None,
+        choices=[lightbulb.Choice(name, why.value) for name, why in saving_words.CHOICES.items()],
+    )
+
+    @lightbulb.invoke
+    async def invoke(self, ctx: lightbulb.Context, saving: Saving, channels: Channels, viewers: Viewers) -> None:
+        """Let them wait again, and tell how many."""
+        talk, here, place = await arrive(ctx, self.channel)
+        rules.require_moderator_of(here, place)
+        if self.everywhere:
+            seen = await viewers.visible(here, await channels.list(here.guild_id))
+            chosen, named = [known.channel_id for known in seen], None
+        else:
+            named = (await channels.get(here.guild_id, place.channel_id)).channel_id
+            chosen = [named]
+        tried = await saving.retry(here.guild_id, by=here.user_id, channels=chosen, **_for(self.reason))
+        await talk.answer(saving_words.retried_reply(tried, channel_id=named))
+
+
+def _for(reason: str | None) -> dict[str, Any]:
+    """What is tried again for a reason that a person chose."""
+    if reason is None:
+        return {}
+    if reason not in set(saving_words.CHOICES.values()):
+        raise BadInput(failure_words.not_an_option("reason"))
+    return {"reasons": [Why(reason)], "states": [*TRIED_AGAIN, ClipState.GONE]}
 
 
 @scan.register

@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
+from clipsaver.clips.saving.model import Standing
 from clipsaver.discord.components import Reply
 from clipsaver.scans.model import CoverageSummary, Direction, Run, RunStatus, ScanStatus, Started
+from clipsaver.words import saving as words_of_saving
 from clipsaver.words.components import cancel_scan, paged
 from clipsaver.words.language import count, say
-from clipsaver.words.text import bar, channel, code, cut, duration, estimate, moment, number, percent, person
+from clipsaver.words.text import bar, channel, code, cut, duration, estimate, fit, moment, number, percent, person
 
 ERROR_LENGTH = 500
 REASONS_SHOWN = 12
@@ -66,8 +68,8 @@ def bounds(since: datetime | None, until: datetime | None) -> str:
     return say("It reads messages from {since} until {until}.", since=moment(since, "f"), until=moment(until, "f"))
 
 
-def status(status: ScanStatus, *, now: datetime) -> Reply:
-    """Say how a channel's scan stands and how much of the channel has been read."""
+def status(status: ScanStatus, *, now: datetime, saving: Standing | None = None) -> Reply:
+    """Say how a channel's scan stands, how much of the channel has been read, and how much of it is saved."""
     where = channel(status.channel.channel_id)
     if status.run is None:
         lines = [say("{channel} has not been scanned yet.", channel=where), covered(status.coverage)]
@@ -75,7 +77,11 @@ def status(status: ScanStatus, *, now: datetime) -> Reply:
         lines = [f"**{_title(status.run)}**", *_lines(status, now=now), _times(status.run), covered(status.coverage)]
     if status.run is None or not status.run.status.active:
         lines += _rests(status, now=now)
-    return Reply(content="\n".join(filter(None, lines)), components=_cancel(status.run))
+    buttons = _cancel(status.run)
+    if saving is not None:
+        lines += words_of_saving.standing(saving)
+        buttons += words_of_saving.retry_button(saving, status.channel.channel_id)
+    return Reply(content=fit([*filter(None, lines)]), components=buttons)
 
 
 def listed(statuses: Sequence[ScanStatus], *, now: datetime, page: int = 0) -> Reply:

@@ -47,6 +47,15 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
+def size(amount: int) -> str:
+    """Return a number of bytes in the largest unit of which there is at least one; 1 GB has 1024 MB, as in settings."""
+    for unit, name in ((1 << 40, "TB"), (1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "KB")):
+        if amount >= unit:
+            shown = f"{amount / unit:,.1f}".removesuffix(".0")
+            return say("{n} {unit}", n=shown, unit=name)
+    return count(amount, "{n} byte", "{n} bytes")
+
+
 def moment(when: datetime, style: str = "R") -> str:
     """Return a moment that Discord shows in the reader's own time; R is relative, f a date with time."""
     return f"<t:{int(when.timestamp())}:{style}>"

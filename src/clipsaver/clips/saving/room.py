@@ -33,6 +33,8 @@ class Room:
     """Which kind of trouble that is."""
     free: int = field(default=0, init=False)
     """Bytes that may come in, as last seen; what is reserved for others is not taken off."""
+    looked: bool = field(default=False, init=False)
+    """Whether what is free was ever seen."""
     _seen_at: float = field(default=float("-inf"), init=False)
     _wanted: int = field(default=0, init=False)
     _until: float = field(default=0.0, init=False)
@@ -45,7 +47,7 @@ class Room:
         try:
             if self.clock() - self._seen_at >= BELIEVED:
                 self.free = await self.storage.free_bytes()
-                self._seen_at = self.clock()
+                self._seen_at, self.looked = self.clock(), True
             if self.free - reserved < max(self._wanted, 1):
                 self._halt(f"{shown_size(self.free)} are free for clips, and that is not enough.", kind=HaltKind.FULL)
                 return False
