@@ -16,10 +16,11 @@ from clipsaver.app.ground import Ground, ground
 from clipsaver.app.jobs import jobs
 from clipsaver.app.parts import Part, run_parts
 from clipsaver.app.picturing import picturing_work
-from clipsaver.app.saving import saving_work
+from clipsaver.app.saving import kept_in_order, saving_work
 from clipsaver.app.sight import Sight
 from clipsaver.app.signals import on_signals
 from clipsaver.clips.saving.service import Saving
+from clipsaver.clips.storehouse.service import Storehouse
 from clipsaver.config import Config
 from clipsaver.scans.service import Scans
 from clipsaver.scans.station import ScanWork
@@ -75,10 +76,10 @@ async def _program(config: Config, role: Role, *, stop: asyncio.Event, running: 
     async with AsyncExitStack() as stack:
         below = await stack.enter_async_context(ground(config))
         work = _scan_work(below)
-        cron = Cron(below.pool, jobs(below))
-        worker = bot = saving = pictures = None
+        worker = bot = saving = pictures = storehouse = None
         if role is not Role.BOT:
             saving = await stack.enter_async_context(saving_work(below))
+            storehouse = await kept_in_order(below, saving.storage)
             pictures = picturing_work(below, saving.storage)
             stations: list[Station[Any]] = [
                 work.station(concurrency=config.scans.concurrency, poll=POLL),
@@ -95,13 +96,23 @@ async def _program(config: Config, role: Role, *, stop: asyncio.Event, running: 
                 token_refused=lambda: below.rest.unauthorized,
             )
             bot = Bot.of(below, scans, Saving(pool=below.pool, defaults=below.defaults, wake=partial(wake, "saving")))
-        sight = Sight(ground=below, work=work, bot=bot, worker=worker, cron=cron, saving=saving, pictures=pictures)
+        cron = Cron(below.pool, jobs(below, storehouse))
+        sight = Sight(
+            ground=below,
+            work=work,
+            bot=bot,
+            worker=worker,
+            cron=cron,
+            saving=saving,
+            pictures=pictures,
+            storehouse=storehouse,
+        )
         port = PORT if config.web.port is None and role is Role.RUN else config.web.port
         if port is not None:
             app = create_app(sight.readiness, Metrics([sight.figures, sight.stored, sight.clips, sight.unmade]))
             server = await serve(app, host=config.web.host, port=port)
             stack.push_async_callback(server.close)
-        parts = [Part(name="jobs", run=cron.run, stop=_soon(cron.stop))]
+        parts = [Part(name="jobs", run=cron.run, stop=_soon(partial(_stop_jobs, cron, storehouse)))]
         if worker is not None:
             parts.append(Part(name="worker", run=worker.run, stop=_soon(worker.stop)))
         if bot is not None:
@@ -114,6 +125,13 @@ def _wake(worker: Worker | None, station: str) -> None:
     """Tell a station of this process that there is work; another process looks by itself."""
     if worker is not None:
         worker.wake(station)
+
+
+def _stop_jobs(cron: Cron, storehouse: Storehouse | None) -> None:
+    """Begin no job any more, and have those end soon that take long."""
+    cron.stop()
+    if storehouse is not None:
+        storehouse.stop()
 
 
 def _soon(stop: Callable[[], None]) -> Callable[[], Awaitable[None]]:

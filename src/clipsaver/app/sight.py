@@ -15,6 +15,7 @@ from clipsaver.clips.saving.model import ClipState
 from clipsaver.clips.saving.room import Room
 from clipsaver.clips.saving.service import Saving
 from clipsaver.clips.saving.station import SavingWork
+from clipsaver.clips.storehouse.service import Storehouse
 from clipsaver.discord.stats import BOUNDS
 from clipsaver.guilds import store as guilds_store
 from clipsaver.scans import store as scans_store
@@ -39,6 +40,7 @@ class Sight:
     cron: Cron
     saving: SavingWork | None = None
     pictures: PicturingWork | None = None
+    storehouse: Storehouse | None = None
 
     async def readiness(self) -> Readiness:
         """Tell whether the process can do its work; it answers for its own parts."""
@@ -87,6 +89,11 @@ class Sight:
             pictures_made=None if self.pictures is None else self.pictures.tally.made,
             pictures_not_made=None if self.pictures is None else self.pictures.tally.not_made,
             pictures_halted=None if self.pictures is None else self.pictures.pause.reason is not None,
+            blobs_verified=None if self.storehouse is None else self.storehouse.tally.verified,
+            bytes_verified=None if self.storehouse is None else self.storehouse.tally.verified_bytes,
+            blobs_lost=None if self.storehouse is None else dict(self.storehouse.tally.lost),
+            files_removed=None if self.storehouse is None else dict(self.storehouse.tally.removed),
+            bytes_removed=None if self.storehouse is None else self.storehouse.tally.removed_bytes,
         )
 
     async def clips(self) -> Figures:

@@ -41,8 +41,6 @@ class Figures:
     """By state."""
     clips_unsaved: Mapping[tuple[str, str], int] | None = None
     """By state, and by the code of the reason why they are not stored."""
-    clips_unsaved: Mapping[tuple[str, str], int] | None = None
-    """By state, and by the code of the reason why they are not stored."""
     stored_bytes: int | None = None
     """Of all stored clips, each charged with its own, though the same bytes lie there once."""
     clips_saved: int | None = None
@@ -141,9 +139,6 @@ FAMILIES: Mapping[str, Callable[[Any], Metric]] = {
     "messages_read": _counter("clipsaver_messages_read", "Messages fetched and kept."),
     "clips_found": _counter("clipsaver_clips_found", "Clips found in them."),
     "clips": _gauge("clipsaver_clips", "Clips by state.", "state"),
-    "clips_unsaved": _gauge(
-        "clipsaver_clips_unsaved", "Clips that are not stored, for which reason.", "state", "reason"
-    ),
     "clips_unsaved": _gauge(
         "clipsaver_clips_unsaved", "Clips that are not stored, for which reason.", "state", "reason"
     ),
