@@ -7,8 +7,8 @@ from functools import partial
 import pytest
 from structlog.testing import capture_logs
 
-from clipsaver.clips.picturing import steps
 from clipsaver.clips.model import Batch, FoundClip, Portion
+from clipsaver.clips.picturing import steps
 from clipsaver.clips.picturing.model import DELAYS, MOST_ATTEMPTS
 from clipsaver.clips.saving.store import mark_stored
 from clipsaver.clips.store import upsert_clips
