@@ -9,7 +9,9 @@ from pathlib import Path
 import nox
 
 HERE = Path(__file__).parent
-REQUIREMENTS = ("run", "tests", "bench", "lint", "types", "build")
+REQUIREMENTS = ("run", "container", "tests", "bench", "lint", "types", "build")
+SOURCES = {"run": ("pyproject.toml",), "container": ("pyproject.toml", "--extra=s3")}
+"""What is pinned from the project itself: what it needs, and that with what buckets need."""
 EXCHANGES = "exchanges"
 """Folder in nox's cache: what the tests and the simulated Discord said to each other."""
 
@@ -153,6 +155,6 @@ def requirements(session: nox.Session) -> None:
         session.run_install(
             *("uv", "pip", "compile", "--quiet", "--universal", "--python-version=3.11", "--generate-hashes"),
             *("--no-emit-index-url", "--no-header", "--no-annotate", *session.posargs),
-            "pyproject.toml" if name == "run" else f"requirements/{name}.in",
+            *SOURCES.get(name, (f"requirements/{name}.in",)),
             f"--output-file=requirements/{name}.txt",
         )

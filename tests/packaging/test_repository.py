@@ -85,6 +85,20 @@ def test_packages_have_one_version_everywhere() -> None:
             assert versions.setdefault(package, found) == found, f"{package} in {name}"
 
 
+def test_the_container_can_use_buckets() -> None:
+    """It holds what the program needs, and what buckets need, and nothing else."""
+    run, container = (
+        set(
+            re.findall(
+                r"^([a-z0-9._-]+==\S+)", (TOP / "requirements" / f"{name}.txt").read_text(encoding="utf-8"), re.M
+            )
+        )
+        for name in ("run", "container")
+    )
+    assert [pin.partition("==")[0] for pin in container - run] == ["obstore"]
+    assert run <= container
+
+
 def test_the_container_is_built_from_named_releases_and_runs_as_nobody_special() -> None:
     """No `latest`, hashes checked, not root, reachable from outside, watched."""
     lines = (TOP / "Containerfile").read_text(encoding="utf-8")
@@ -92,6 +106,7 @@ def test_the_container_is_built_from_named_releases_and_runs_as_nobody_special()
     assert len(images) == 2
     assert all(re.search(r":\d+\.\d+", image) for image in images)
     assert "--require-hashes" in lines
+    assert "requirements/container.txt" in lines
     assert re.search(r"^USER \d+$", lines, re.MULTILINE)
     assert "CLIPSAVER_WEB_HOST=0.0.0.0" in lines
     assert "HEALTHCHECK" in lines

@@ -6,6 +6,7 @@ import ssl
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -118,6 +119,25 @@ async def test_a_file_comes_whole(serve: Serve, fetch: Fetch, sink: Memory) -> N
     assert (asked.headers["accept-encoding"], asked.headers["user-agent"]) == ("identity", "clipsaver")
     assert "range" not in asked.headers
     assert "authorization" not in asked.headers
+
+
+async def test_proxies_of_the_environment_are_passed_by(
+    serve: Serve, fetch: Fetch, sink: Memory, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Nobody else may look names up; nor are there passwords for anyone."""
+    server, proxy = await serve(answer(CLIP)), await serve(answer(b"", 502))
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, proxy.origin)
+        monkeypatch.setenv(name.upper(), proxy.origin)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login someone password hunter2\n", encoding="ascii")
+    monkeypatch.setenv("NETRC", str(netrc))
+    await fetch(server)
+    assert bytes(sink.data) == CLIP
+    assert proxy.asked == []
+    assert "authorization" not in server.asked[0].headers
 
 
 @pytest.mark.parametrize("given", [chunked(CLIP[:7], CLIP[7:]), answer(CLIP, counted=False), answer(CLIP)])

@@ -65,6 +65,8 @@ class Fetcher:
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.limits.connect),
             headers={"User-Agent": self.user_agent},
             cookie_jar=aiohttp.DummyCookieJar(),
+            # No proxy, and no .netrc: a proxy would look names up itself, and what was checked here would mean nothing.
+            trust_env=False,
             auto_decompress=False,
             read_bufsize=256 * KIB,
         )
