@@ -283,7 +283,7 @@ def test_other_files_are_not_looked_at() -> None:
 
 def test_a_number_beyond_all_bounds_is_odd() -> None:
     """The payload can't be read; its neighbours can."""
-    body = orjson.dumps([message(1, attachment(7)), message(2, attachment(8), more=77)]).replace(b":77", b":1e999")
+    body = orjson.dumps([message(1, attachment(7)), message(2, attachment(8), type=77)]).replace(b":77", b":1e999")
     batch = find_in(sift(read_messages(body), OWN), rules())
     assert (batch.ids, batch.matched) == ((1, 2), 1)
     assert [(odd.message_id, odd.reason, odd.payload) for odd in batch.odd] == [

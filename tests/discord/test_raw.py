@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clipsaver.discord.raw import RawMessage, read_messages
-from clipsaver.discord.structuring import Mismatch
-from tests.discord.payloads import message
+from clipsaver.discord.snapshots import structure_message
+from clipsaver.discord.structuring import Mismatch, OddPayload
+from tests.discord.payloads import attachment, message
 
 
 @pytest.mark.parametrize(
@@ -111,3 +112,69 @@ def test_whatever_a_message_is_it_has_its_id(changes: dict[str, Any]) -> None:
     else:
         assert one.id == 77
         assert isinstance(one.has_media, bool)
+
+
+values = json | st.sampled_from(
+    [
+        "7",
+        "007",
+        "5.0",
+        "null",
+        "nan",
+        "true",
+        -1,
+        2**31,
+        2**63,
+        1e300,
+        "a\0b",
+        "2024-01-01T00:00:00",
+        "2024-01-01T02:00:00+02:00",
+    ]
+)
+of_a_message = st.dictionaries(
+    st.sampled_from(sorted({*message(), "webhook_id", "application_id", "flags"})), values, max_size=2
+)
+of_a_file = st.dictionaries(
+    st.sampled_from(
+        sorted({*attachment(), "duration_secs", "width", "flags", "application", "clip_created_at", "title"})
+    ),
+    values,
+    max_size=2,
+)
+
+
+@given(of_a_message, of_a_file)
+def test_straight_from_json_or_the_longer_way_a_message_is_the_same(
+    changes: dict[str, Any], of_file: dict[str, Any]
+) -> None:
+    """Whatever the longer way can read is read alike; odd is no more than what is odd to it."""
+    try:
+        raw = RawMessage.of(message(id="77", attachments=[attachment() | of_file]) | changes)
+        expected = structure_message(raw.payload)
+    except (Mismatch, OddPayload):
+        return
+    assert expected == raw.snapshot()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"embeds": [{"type": "video", "provider": {"name": "V"}, "video": {"url": "https://v.example", "width": 640}}]},
+        {"webhook_id": "3", "application_id": 4, "edited_timestamp": "2024-01-01T02:00:00+02:00"},
+        {"attachments": [attachment(application={"id": "5", "name": "Game"}, duration_secs=12, clip_participants=[])]},
+    ],
+)
+def test_what_is_as_it_should_be_takes_the_short_way(more: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise it would cost several times as much, and nobody would notice."""
+    raw = RawMessage.of(message(**more))
+    expected = structure_message(raw.payload)
+    monkeypatch.delattr(RawMessage, "payload")
+    assert expected == raw.snapshot()
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\\u0000b"])
+def test_texts_are_fit_for_the_database(name: str) -> None:
+    """NUL is replaced; what only looks like it stays."""
+    (file,) = RawMessage.of(message(attachments=[attachment(filename=name)])).snapshot().attachments
+    assert name.replace("\0", "\ufffd") == file.filename

@@ -15,6 +15,7 @@ from clipsaver.discord.snapshots import (
     ForwardSnapshot,
     MediaSnapshot,
     MessageSnapshot,
+    NamedSnapshot,
     OddPayload,
     OverwriteSnapshot,
     RoleSnapshot,
@@ -78,7 +79,7 @@ def test_a_clip_whole() -> None:
                 flags=1,
                 clip_participants=(UserSnapshot(id=8, username="nelly", global_name="Nelly"),),
                 clip_created_at=NEW_YEAR,
-                application_name="Game",
+                application=NamedSnapshot(name="Game"),
             ),
         ),
     )
@@ -89,7 +90,7 @@ def test_ids_alone_are_enough() -> None:
     bare = structure_message({"id": 175928847299117063, "channel_id": "2"})
     nulls = structure_message(dict.fromkeys(MESSAGE_KEYS) | {"id": "175928847299117063", "channel_id": 2})
     assert bare == nulls
-    assert datetime(2016, 4, 30, 11, 18, 25, 796000, tzinfo=UTC) == bare.timestamp
+    assert datetime(2016, 4, 30, 11, 18, 25, 796000, tzinfo=UTC) == bare.posted_at
     assert bare.author is None
 
 
@@ -173,10 +174,10 @@ def test_an_embed_says_where_its_video_is() -> None:
         EmbedSnapshot(
             type="video",
             url="https://v.example/1",
-            provider_name="V",
+            provider=NamedSnapshot(name="V"),
             video=VideoSnapshot(url="https://v.example/1.mp4", content_type="video/mp4", width=640),
         ),
-        EmbedSnapshot(),
+        EmbedSnapshot(provider=NamedSnapshot()),
     )
 
 
@@ -203,7 +204,7 @@ def test_an_embed_says_where_its_video_is() -> None:
             message(attachments=[attachment(clip_participants=[user(), {"name": "secret"}])]),
             "attachments[0].clip_participants[1].id: missing",
         ),
-        (message(attachments=[attachment(application="secret")]), "attachments[0].application_name: not an object"),
+        (message(attachments=[attachment(application="secret")]), "attachments[0].application: not an object"),
         (
             message(message_snapshots=[{"message": {"attachments": [{"id": "secret"}]}}]),
             "forwarded[0].attachments[0].id: not a whole number",

@@ -8,7 +8,7 @@ from clipsaver.clips.model import Batch, Found, FoundClip, Odd, Sifted
 from clipsaver.clips.rules import Rules
 from clipsaver.clips.videos import videos_in
 from clipsaver.discord.raw import RawMessage
-from clipsaver.discord.snapshots import MessageSnapshot, OddPayload, redact, structure_message
+from clipsaver.discord.snapshots import MessageSnapshot, OddPayload, redact
 
 
 def find_clips(message: MessageSnapshot, rules: Rules) -> Found:
@@ -70,12 +70,10 @@ def find_in(sifted: Sifted, rules: Rules) -> Batch:
     for message in sifted.messages:
         if not _may_hold_clip(message, rules):
             continue
-        payload: Mapping[str, Any] = {"id": str(message.id)}
         try:
-            payload = message.payload
-            one = find_clips(structure_message(payload), rules)
+            one = find_clips(message.snapshot(), rules)
         except OddPayload as problem:
-            odd.append(Odd(message_id=message.id, reason=problem.reason, payload=redact(payload)))
+            odd.append(Odd(message_id=message.id, reason=problem.reason, payload=_redacted(message)))
             skipped["odd"] += 1
             continue
         if one.skipped:
@@ -83,6 +81,14 @@ def find_in(sifted: Sifted, rules: Rules) -> Batch:
         if one.clips:
             found.append(one)
     return Batch(found=tuple(found), odd=tuple(odd), ids=sifted.ids, matched=len(found), skipped=dict(skipped))
+
+
+def _redacted(message: RawMessage) -> Mapping[str, Any]:
+    """A payload for a person to look into; only the id of one that is beyond all bounds."""
+    try:
+        return redact(message.payload)
+    except OddPayload:
+        return redact({"id": str(message.id)})
 
 
 def _may_hold_clip(message: RawMessage, rules: Rules) -> bool:

@@ -107,7 +107,7 @@ async def upsert_messages(conn: Connection, found: Sequence[tuple[Found, Portion
             "guild_id": portion.guild_id,
             "author_id": None if one.message.author is None else one.message.author.id,
             "content": one.content,
-            "posted_at": one.message.timestamp,
+            "posted_at": one.message.posted_at,
             "edited_at": one.message.edited_timestamp,
         }
         for one, portion in found

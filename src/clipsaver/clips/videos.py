@@ -92,7 +92,7 @@ def _of_attachment(message_id: int, attachment: AttachmentSnapshot, *, forwarded
         is_clip=bool(flags & IS_CLIP),
         is_spoiler=bool(flags & IS_SPOILER) or attachment.filename.startswith(SPOILER_PREFIX),
         is_forward=forwarded,
-        game=attachment.application_name,
+        game=None if attachment.application is None else attachment.application.name,
         clip_created_at=attachment.clip_created_at,
         participants=tuple(user.id for user in attachment.clip_participants),
     )

@@ -5,7 +5,7 @@ from typing import Any, Final, TypeVar
 
 from attrs import frozen
 
-from clipsaver.discord.structuring import Mismatch, fields, items, pixels, text, whole
+from clipsaver.discord.structuring import Mismatch, Pixels, fields, items, pixels, text, whole
 
 T = TypeVar("T")
 
@@ -48,8 +48,15 @@ class VideoSnapshot:
     url: str | None = None
     proxy_url: str | None = None
     content_type: str | None = None
-    width: int | None = None
-    height: int | None = None
+    width: Pixels | None = None
+    height: Pixels | None = None
+
+
+@frozen(kw_only=True)
+class NamedSnapshot:
+    """Something of which only the name matters: an application, a provider of embeds."""
+
+    name: str | None = None
 
 
 @frozen(kw_only=True)
@@ -59,7 +66,7 @@ class EmbedSnapshot:
     type: str = "rich"
     url: str | None = None
     video: VideoSnapshot | None = None
-    provider_name: str | None = None
+    provider: NamedSnapshot | None = None
 
 
 def media_in(components: object, _: object = None) -> tuple[MediaSnapshot, ...]:

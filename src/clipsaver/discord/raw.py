@@ -6,21 +6,22 @@ first; of each, the few fields that decide are decoded, and the whole payload on
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Self
+from typing import Any, Final, Self
 
 import msgspec
 import orjson
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw, Struct
 
-from clipsaver.discord.snowflakes import LARGEST
+from clipsaver.discord.snapshots import MessageSnapshot, structure_message
+from clipsaver.discord.snowflakes import Snowflake
 from clipsaver.discord.structuring import Mismatch, OddPayload
 
 UNREADABLE: Final = (msgspec.DecodeError, RecursionError)
 """What msgspec says of what is no JSON, or not of the kind that is wanted, or nested beyond all bounds."""
 FILES: Final = b"attachments"
 """What is in every link to a file that Discord keeps, however its slashes are written."""
-
-Snowflake = Annotated[int, Meta(ge=0, le=LARGEST)]
+NUL: Final = b"\\u0000"
+"""The one character that PostgreSQL's texts can't hold, as JSON has to write it."""
 
 
 class Author(Struct, gc=False):
@@ -92,6 +93,19 @@ class RawMessage(Struct, gc=False):
         self.raw = self.raw.copy()
         return self
 
+    def snapshot(self) -> MessageSnapshot:
+        """Read the whole message; raises OddPayload.
+
+        Straight from its JSON as long as all in it is what it should be; whatever else there is takes the longer way,
+        which knows about media in components and forwards, and what to make of odd values.
+        """
+        if self.components or self.message_snapshots or self.odd or NUL in bytes(self.raw):
+            return structure_message(self.payload)
+        try:
+            return _WHOLE.decode(self.raw)
+        except UNREADABLE:
+            return structure_message(self.payload)
+
 
 class _Named(Struct, gc=False):
     """The one field that a message can't be without."""
@@ -102,6 +116,7 @@ class _Named(Struct, gc=False):
 _PAGE: Final = msgspec.json.Decoder(list[Raw])
 # Discord writes ids as text; not being strict means that numbers are read from text as well.
 _MESSAGE: Final = msgspec.json.Decoder(RawMessage, strict=False)
+_WHOLE: Final = msgspec.json.Decoder(MessageSnapshot, strict=False)
 _NAMED: Final = msgspec.json.Decoder(_Named, strict=False)
 
 

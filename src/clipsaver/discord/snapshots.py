@@ -6,16 +6,17 @@ unknown is ignored. A value of the wrong kind makes the payload odd; whoever rea
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
-from attrs import Factory, evolve, frozen
+from attrs import evolve, frozen
 from cattrs import Converter
 from cattrs.gen import override
+from msgspec import Meta
 
-from clipsaver.discord.media import EmbedSnapshot, MediaSnapshot, VideoSnapshot, media_in
+from clipsaver.discord.media import EmbedSnapshot, MediaSnapshot, NamedSnapshot, VideoSnapshot, media_in
 from clipsaver.discord.redaction import redact
-from clipsaver.discord.snowflakes import created_at
-from clipsaver.discord.structuring import Mismatch, OddPayload, Structurer, fields, items, pixels, text, whole
+from clipsaver.discord.snowflakes import Snowflake, created_at
+from clipsaver.discord.structuring import Mismatch, OddPayload, Pixels, Structurer, fields, items, pixels, whole
 
 __all__ = [
     "AttachmentSnapshot",
@@ -25,6 +26,7 @@ __all__ = [
     "GuildSnapshot",
     "MediaSnapshot",
     "MessageSnapshot",
+    "NamedSnapshot",
     "OddPayload",
     "OverwriteSnapshot",
     "RoleSnapshot",
@@ -39,6 +41,8 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+Seconds = Annotated[float, Meta(ge=0, le=10**9)]
+Moment = Annotated[datetime, Meta(tz=True)]
 
 ICONS: Final = "https://cdn.discordapp.com/icons"
 FORWARD: Final = 1
@@ -49,7 +53,7 @@ FORWARD: Final = 1
 class UserSnapshot:
     """A person, a bot, or the name a webhook writes under."""
 
-    id: int
+    id: Snowflake
     username: str = ""
     global_name: str | None = None
     avatar: str | None = None
@@ -120,21 +124,21 @@ class GuildSnapshot:
 class AttachmentSnapshot:
     """A file of a message; type and size are claims of whoever sent it."""
 
-    id: int
+    id: Snowflake
     filename: str
     url: str
     title: str | None = None
     description: str | None = None
     content_type: str | None = None
-    size: int = 0
+    size: Snowflake = 0
     proxy_url: str | None = None
-    height: int | None = None
-    width: int | None = None
-    duration_secs: float | None = None
-    flags: int = 0
+    height: Pixels | None = None
+    width: Pixels | None = None
+    duration_secs: Seconds | None = None
+    flags: Snowflake = 0
     clip_participants: tuple[UserSnapshot, ...] = ()
-    clip_created_at: datetime | None = None
-    application_name: str | None = None
+    clip_created_at: Moment | None = None
+    application: NamedSnapshot | None = None
     """The game that a clip was recorded in."""
 
 
@@ -156,21 +160,26 @@ class ForwardSnapshot:
 class MessageSnapshot:
     """A message with everything in it that can be a clip."""
 
-    id: int
-    channel_id: int
+    id: Snowflake
+    channel_id: Snowflake
     author: UserSnapshot | None = None
     content: str = ""
-    timestamp: datetime = Factory(lambda self: created_at(self.id), takes_self=True)
-    edited_timestamp: datetime | None = None
+    timestamp: Moment | None = None
+    edited_timestamp: Moment | None = None
     attachments: tuple[AttachmentSnapshot, ...] = ()
     embeds: tuple[EmbedSnapshot, ...] = ()
     components: tuple[MediaSnapshot, ...] = ()
     """The media in its components, every nesting walked."""
     forwarded: tuple[ForwardSnapshot, ...] = ()
-    application_id: int | None = None
-    webhook_id: int | None = None
-    type: int = 0
-    flags: int = 0
+    application_id: Snowflake | None = None
+    webhook_id: Snowflake | None = None
+    type: Snowflake = 0
+    flags: Snowflake = 0
+
+    @property
+    def posted_at(self) -> datetime:
+        """When it was sent; what Discord left out is in the id."""
+        return self.timestamp or created_at(self.id)
 
 
 def structure_message(payload: object) -> MessageSnapshot:
@@ -225,11 +234,6 @@ def _each(payload: Mapping[str, Any], key: str, cls: type[T], odd: list[str]) ->
     return tuple(read)
 
 
-def _name_of(value: object, _: object) -> str | None:
-    name = fields(value).get("name")
-    return None if name is None else text(name)
-
-
 def _position(value: object, _: object) -> int:
     """A place in a list; Discord has had negative ones."""
     return 0 if isinstance(value, int) and value < 0 else whole(value)
@@ -241,7 +245,6 @@ def _placed(_: Converter) -> Mapping[str, Any]:
 
 def _attachment(_: Converter) -> Mapping[str, Any]:
     return {
-        "application_name": override(rename="application", struct_hook=_name_of),
         "width": override(struct_hook=pixels),
         "height": override(struct_hook=pixels),
     }
@@ -249,10 +252,6 @@ def _attachment(_: Converter) -> Mapping[str, Any]:
 
 def _video(_: Converter) -> Mapping[str, Any]:
     return {"width": override(struct_hook=pixels), "height": override(struct_hook=pixels)}
-
-
-def _embed(_: Converter) -> Mapping[str, Any]:
-    return {"provider_name": override(rename="provider", struct_hook=_name_of)}
 
 
 def _guild(_: Converter) -> Mapping[str, Any]:
@@ -282,7 +281,6 @@ _STRUCTURER: Final = Structurer(
         ChannelSnapshot: _placed,
         AttachmentSnapshot: _attachment,
         VideoSnapshot: _video,
-        EmbedSnapshot: _embed,
         GuildSnapshot: _guild,
         ForwardSnapshot: _forward,
         MessageSnapshot: _message,

@@ -1,12 +1,16 @@
 """Discord's ids and the moments inside them."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Annotated, Final
+
+from msgspec import Meta
 
 DISCORD_EPOCH_MS: Final = 1_420_070_400_000
 """Milliseconds from 1970 to the first second of 2015, where Discord starts counting."""
 LARGEST: Final = 2**63 - 1
 """The largest id that fits the database's bigint; Discord gets there in the year 2084."""
+Snowflake = Annotated[int, Meta(ge=0, le=LARGEST)]
+"""An id as a number, or whatever else is counted from 0."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=DISCORD_EPOCH_MS)
 _MILLISECOND: Final = timedelta(milliseconds=1)

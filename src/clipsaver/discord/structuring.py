@@ -7,11 +7,12 @@ import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import NoneType, UnionType
-from typing import Any, Final, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 
 import attrs
 from cattrs import AttributeValidationNote, BaseValidationError, Converter, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn
+from msgspec import Meta
 
 from clipsaver.discord.snowflakes import LARGEST
 from clipsaver.errors import ClipsaverError
@@ -21,6 +22,7 @@ Overrides = Callable[[Converter], Mapping[str, Any]]
 
 DIGITS: Final = len(str(LARGEST))
 LARGEST_PIXELS: Final = 2**31 - 1
+Pixels = Annotated[int, Meta(ge=0, le=LARGEST_PIXELS)]
 
 
 class OddPayload(ClipsaverError):
