@@ -196,6 +196,10 @@ class Bench:
             assert rows == files
             assert not await self.pool.fetchval("select count(*) from blobs where deleting_at is not null")
             assert rows == {row["sha256"] for row in stored}
+        await self.check_usage()
+
+    async def check_usage(self) -> None:
+        """Each server is charged what its stored clips take."""
         charged = {tuple(row) for row in await self.pool.fetch(USAGE)}
         assert charged == {tuple(row) for row in await self.pool.fetch(RECOUNT)}
 
