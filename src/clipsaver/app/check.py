@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Final, TextIO, TypeVar
 
-from attrs import define, field
-
+from clipsaver.app.check_storage import look_at_storage
 from clipsaver.app.ground import database, who_we_are
+from clipsaver.app.report import Report
 from clipsaver.channels import store
 from clipsaver.config import Config
 from clipsaver.discord.access import Access
@@ -22,29 +22,8 @@ MOST_CHANNELS: Final = 200
 """Channels that are looked at, those that are read; more would take long."""
 
 
-@define
-class Report:
-    """What was looked at, as it is written."""
-
-    out: TextIO
-    failures: int = field(default=0, init=False)
-
-    def good(self, what: str) -> None:
-        """Something is as it should be."""
-        print(f"ok    {what}", file=self.out)
-
-    def bad(self, what: str) -> None:
-        """Something has to be changed before it can work."""
-        self.failures += 1
-        print(f"FAIL  {what}", file=self.out)
-
-    def note(self, what: str) -> None:
-        """Something a person should know, that stops nothing."""
-        print(f"note  {what}", file=self.out)
-
-
 async def check(config: Config, out: TextIO | None = None) -> int:
-    """Look at the configuration, the database, the token, the intents and the channels; 0 when nothing is missing."""
+    """Look at configuration, database, storage, token, intents and channels; 0 when nothing is missing."""
     report = Report(out or sys.stdout)
     async with AsyncExitStack() as stack:
         pool = await _try(report, lambda: stack.enter_async_context(database(config)))
@@ -52,6 +31,7 @@ async def check(config: Config, out: TextIO | None = None) -> int:
             version = await pool.fetchval("show server_version")
             report.good(f"database: PostgreSQL {version}{'' if config.database.url else ', embedded'}, schema in place")
         _look_at_settings(report, config)
+        await look_at_storage(report, config)
         if not config.discord.token:
             report.bad("token: there is none; set BOT_TOKEN, or discord.token in config.toml")
             return 1
