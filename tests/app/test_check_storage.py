@@ -99,12 +99,12 @@ async def test_a_storage_that_is_away(configure: Configure, monkeypatch: pytest.
     assert (failures, text) == (1, "FAIL  storage: The disk is away.\n")
 
 
-async def test_an_address_that_means_nothing(configure: Configure) -> None:
-    """What it has to look like."""
-    config = configure()
-    failures, text = await told(evolve(config, storage=evolve(config.storage, url="s3://")))
+async def test_a_folder_that_can_not_be_made(configure: Configure, tmp_path: Path) -> None:
+    """Where a start would end, it is told why."""
+    (tmp_path / "file").touch()
+    failures, text = await told(configure(CLIPSAVER_STORAGE_URL=(tmp_path / "file" / "clips").as_uri()))
     assert failures == 1
-    assert "FAIL  storage: storage.url names no bucket" in text
+    assert "FAIL  storage: The storage's folder" in text
 
 
 async def test_the_extra_is_missing(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
