@@ -14,6 +14,7 @@ from clipsaver.channels.viewers import store as viewers
 from clipsaver.clips import store as clips
 from clipsaver.clips.saving import store as saving
 from clipsaver.clips.saving.figures import store as figures
+from clipsaver.clips.storehouse import store as storehouse
 from clipsaver.guilds import store as guilds
 from clipsaver.people import store as people
 from clipsaver.postgres.binaries import Binaries
@@ -91,6 +92,7 @@ SMALL_INDEXES: Final = frozenset({"idx_bot_scan_runs_one_active", "idx_bot_scan_
 
 RUN: Final = UUID(int=1)
 NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
+LATER: Final = datetime(2126, 1, 1, tzinfo=UTC)
 SECONDS: Final = timedelta(seconds=15)
 AGES: Final = timedelta(days=3000)
 HASH: Final = "0" * 64
@@ -134,6 +136,17 @@ HOT: Final[dict[str, tuple[str, tuple[Any, ...]]]] = {
     "clips tried again": (saving.RETRY, (1, None, ["failed", "skipped"], None, 1000)),
     "a server's clips by state": (figures.OF_GUILD, (1,)),
     "a channel's clips by state": (figures.OF_CHANNEL, (1, 1)),
+    # bytes that are looked after
+    "some blobs": (storehouse.SAMPLE, ([b"0" * 32] * 50,)),
+    "the blob not read for longest": (storehouse.CLAIM_OLDEST, (LATER, SECONDS, 1e-6)),
+    "a blob read again": (storehouse.SET_VERIFIED, (b"0" * 32, NOW)),
+    "a blob lost": (storehouse.MARK_LOST, (b"0" * 32, SECONDS)),
+    "blobs that no clip needs": (storehouse.MARK_UNUSED, ([b"0" * 32] * 100, SECONDS)),
+    "a blob that a clip needs": (storehouse.IS_USED, (b"0" * 32,)),
+    "a lost blob's clips": (storehouse.RELEASE_CLIPS, (b"0" * 32, "x", "x", 500)),
+    "a blob that goes": (storehouse.DELETE_BLOB, (b"0" * 32,)),
+    "blobs beside their pictures": (storehouse.KNOWN, ([b"0" * 32] * 1000,)),
+    "blobs beside their bytes": (storehouse.ROWS_BETWEEN, (b"", b"\xff" * 32, 1000, NOW, SECONDS)),
     # what people ask, and the loops that look for work
     "active run": (scans.ACTIVE_RUN, (1,)),
     "latest run": (scans.LATEST_RUN, (1,)),

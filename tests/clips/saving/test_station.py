@@ -86,6 +86,18 @@ async def test_several_at_once(shop: Workshop) -> None:
     await shop.check()
 
 
+async def test_a_clock_that_was_set_back(shop: Workshop) -> None:
+    """A clip that is due later than any is told to wait is taken, after those whose time has come."""
+    first, second, third = [await shop.post(None) for _ in range(3)]
+    for message, due in ((first, "1 year"), (second, "-1 minute"), (third, "47 hours")):
+        await shop.pool.execute(
+            "update clips set due_at = clock_timestamp() + $2::text::interval where message_id = $1", message.id, due
+        )
+    worker = shop.worker()
+    taken = [await shop.claim(worker) for _ in range(3)]
+    assert [None if one is None else one[0].message_id for one in taken] == [second.id, first.id, None]
+
+
 class TestLinks:
     """Links that die."""
 

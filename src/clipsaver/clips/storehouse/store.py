@@ -107,11 +107,17 @@ select sha256 from blobs where sha256 = any($1::bytea[])
 """
 
 ROWS_BETWEEN: Final = """
+with stretch as materialized (
+    select sha256, size, stored_at, deleting_at from blobs
+    where sha256 > $1 and sha256 <= $2 order by sha256 limit $3
+)
 select b.sha256, b.size, b.stored_at < $4 as old, b.deleting_at is not null as marked,
        b.deleting_at is not null and b.deleting_at
            not between clock_timestamp() - $5::interval and clock_timestamp() + $5::interval as stale,
-       exists (select from clips c where c.sha256 = b.sha256 and c.state = 'stored') as used
-from blobs b where b.sha256 > $1 and b.sha256 <= $2 order by b.sha256 limit $3
+       clip.* is not null as used
+from stretch b
+left join lateral (select 1 from clips c where c.sha256 = b.sha256 and c.state = 'stored' limit 1) clip on true
+order by b.sha256
 """
 
 
