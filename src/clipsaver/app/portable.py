@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
+import asyncpg
 import structlog
 from attrs import define, evolve, field
 
@@ -28,6 +29,7 @@ from clipsaver.words import dates
 
 log = structlog.get_logger("clipsaver.app")
 
+AWAY: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 INTERRUPTED: Final = 130
 LOOK: Final = 0.25
 """Seconds between two looks at how far it is."""
@@ -88,6 +90,10 @@ async def _carried_out(work: Coroutine[Any, Any, None], shown: "Shown", *, doing
             return INTERRUPTED
         except ClipsaverError as error:
             shown.tell(doing, error.message)
+            return 1
+        except AWAY as error:
+            log.debug("portable.database_away", exc_info=error)
+            shown.tell(doing, f"The database went away ({type(error).__name__}); the next time it goes on from here.")
             return 1
     shown.tell(doing)
     return 1 if shown.tally.left_out else 0

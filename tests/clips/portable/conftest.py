@@ -10,6 +10,9 @@ from clipsaver.postgres.pool import Pool, open_pool
 from clipsaver.postgres.server import Server
 from tests.clips.portable.house import House
 from tests.fixtures.database import TEMPLATE, _fresh
+from tests.media.storage.conftest import keys, s3, stores
+
+__all__ = ["house", "keys", "other", "s3", "stores"]
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
 from functools import partial
 from typing import Final
 
@@ -10,6 +11,7 @@ import structlog
 from attrs import define, evolve, field
 
 from clipsaver.clips.portable import names, pages, store
+from clipsaver.clips.portable.drafts import Draft
 from clipsaver.clips.portable.folder import LISTS, MANIFEST, SUMS, Folder, Look
 from clipsaver.clips.portable.lines import End, write
 from clipsaver.clips.portable.listing import Listing, open_list
@@ -236,15 +238,12 @@ class Export:
         summed: list[pages.Summed] = []
         with self.folder.draft(SUMS) as draft:
             for name in self.folder.lists():
-                try:
-                    with open_list(self.folder, name, self._silently) as listing:
-                        async for clip in in_turn(listing):
-                            draft.add(f"{clip.sha256.hex()}  {clip.file}\n".encode())
-                except ClipsaverError:
-                    continue
-                end = listing.end or End(clips=listing.clips, bytes=0)
-                draft.add(f"{self.folder.digest(name).hex()}  {name}\n".encode())
-                summed.append(pages.Summed(place=listing.place, clips=end.clips, bytes=end.bytes))
+                with ExitStack() as stack:
+                    try:
+                        listing = stack.enter_context(open_list(self.folder, name, self._silently))
+                    except ClipsaverError:
+                        continue
+                    summed.append(await self._sum(listing, draft))
         await self.folder.write(pages.INDEX, pages.index(summed))
         about = {
             "format": FORMAT,
@@ -255,6 +254,15 @@ class Export:
         }
         await self.folder.write(MANIFEST, orjson.dumps(about, option=orjson.OPT_INDENT_2) + b"\n")
         self.folder.sync()
+
+    async def _sum(self, listing: Listing, draft: Draft) -> pages.Summed:
+        """Write the sums of a channel's files, and of its list."""
+        size = 0
+        async for clip in in_turn(listing):
+            draft.add(f"{clip.sha256.hex()}  {clip.file}\n".encode())
+            size += clip.bytes
+        draft.add(f"{self.folder.digest(listing.name).hex()}  {listing.name}\n".encode())
+        return pages.Summed(place=listing.place, clips=listing.clips, bytes=size)
 
     def _silently(self, _kind: str, _sentence: str) -> None:
         """What is wrong with a list was said when it was read first."""

@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from enum import Enum, auto
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, Final, Self
+from typing import Final, Self
 
 from attrs import define, field
 
+from clipsaver.clips.portable.drafts import PIECE, Draft
 from clipsaver.errors import ClipsaverError, StartFailed
 from clipsaver.media.storage import files
 from clipsaver.media.storage.arrivals import Arrivals
@@ -27,7 +28,6 @@ LISTS: Final = "manifest"
 LIST_ENDING: Final = ".jsonl"
 SUMS: Final = "SHA256SUMS"
 INCOMING: Final = ".incoming"
-PIECE: Final = 1024 * 1024
 SPARE: Final = 16 * 1024 * 1024
 """Bytes of the disk that no clip is put on: lists and pages need some."""
 NO_MATTER: Final = frozenset({"lost+found", "System Volume Information", "Thumbs.db"})
@@ -131,16 +131,14 @@ class Folder:
         with os_errors(self.root):
             descriptor = files.open_private(path, new=True)
         try:
-            with os.fdopen(descriptor, "w+b", buffering=PIECE) as file:
-                draft = Draft(file)
-                yield draft
-                with os_errors(self.root):
-                    file.flush()
-                    os.fsync(file.fileno())
+            draft = Draft(self.root, descriptor)
+            yield draft
+            draft.end()
             if draft.wanted and self._look(name, draft.digest, draft.size) is not Look.SAME:
                 self._place(path, name, None)
                 self.sync()
         finally:
+            os.close(descriptor)
             files.remove(path)
 
     def set_aside(self, name: str) -> None:
@@ -169,9 +167,10 @@ class Folder:
             raise NoFile(f"{name} is not there.") from None
         except OSError as error:
             raise StorageUnavailable(f"{name} can't be read: {error.strerror}.") from None
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise StorageRefused(f"{name} is no file.")
         with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise StorageRefused(f"{name} is no file.")
             yield file
 
     def digest(self, name: str) -> bytes:
@@ -296,29 +295,6 @@ class Folder:
             if path.is_symlink():
                 raise StorageRefused(f"{path} is a link to somewhere else.")
         return os.open(path, files.READ)
-
-
-@define(eq=False)
-class Draft:
-    """A file in the making."""
-
-    _file: BinaryIO
-    size: int = field(default=0, init=False)
-    wanted: bool = field(default=True, init=False)
-    """Whether it is put in place in the end."""
-    _hash: "hashlib._Hash" = field(factory=hashlib.sha256, init=False)
-
-    def add(self, line: bytes) -> None:
-        """Write a line."""
-        with os_errors("the export"):
-            self._file.write(line)
-        self._hash.update(line)
-        self.size += len(line)
-
-    @property
-    def digest(self) -> bytes:
-        """The SHA-256 of what is in it."""
-        return self._hash.digest()
 
 
 def _is_number(text: str) -> bool:

@@ -6,6 +6,7 @@ from functools import partial
 from itertools import islice
 from typing import Final
 
+import asyncpg
 import orjson
 from attrs import define, field
 
@@ -24,6 +25,8 @@ from clipsaver.postgres.pool import Connection, Pool, in_transaction
 
 CLIPS: Final = 200
 """Clips that are looked up at a time."""
+AT_ONCE: Final = 4
+"""Clips that are taken at the same time."""
 LARGEST_MANIFEST: Final = 64 * 1024
 REMOVALS: Final = 20
 REMOVAL: Final = 0.25
@@ -32,6 +35,8 @@ LOOK: Final = 3.0
 """Seconds that the storage may take to say whether bytes are there: others wait meanwhile."""
 MOST_TROUBLES: Final = 20
 """In a row, of a storage that takes nothing."""
+REFUSED: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+"""What the database says of rows that it can't hold."""
 LACKING: Final = frozenset({ClipState.PENDING, ClipState.FAILED, ClipState.GONE})
 """What gets its bytes; what was left out or erased here was meant to be."""
 
@@ -66,7 +71,7 @@ class Import:
         for name in self.folder.lists():
             lists += 1
             try:
-                with open_list(self.folder, name, self.tally.complain) as listing:
+                with open_list(self.folder, name, self.tally.complain, ordered=False) as listing:
                     await self._list(listing)
             except Stopped:
                 raise
@@ -101,8 +106,15 @@ class Import:
         async for clips in _batches(listing, CLIPS):
             async with self.pool.acquire() as conn:
                 known = await store.known(conn, [clip.clip_id for clip in clips])
-            for clip in clips:
-                await self._clip(listing.place, clip, known.get(clip.clip_id))
+            for start in range(0, len(clips), AT_ONCE):
+                few = clips[start : start + AT_ONCE]
+                done = await asyncio.gather(
+                    *(self._clip(listing.place, clip, known.get(clip.clip_id)) for clip in few),
+                    return_exceptions=True,
+                )
+                for error in done:
+                    if error is not None:
+                        raise error
                 self.notify()
 
     async def _clip(self, place: Place, clip: Clip, known: Known | None) -> None:
@@ -119,6 +131,8 @@ class Import:
                     self.tally.kept += 1
                     return
             await self._bring(place, clip)
+        except REFUSED as error:
+            self._left_out(clip, Refused(f"the database does not take it: {error.args[0]}."))
         except ClipsaverError as error:
             self._left_out(clip, error)
         else:

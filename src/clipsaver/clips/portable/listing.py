@@ -20,6 +20,7 @@ class Listing:
     name: str
     _file: BufferedReader
     _complain: Complain
+    _ordered: bool
     place: Place = field(init=False)
     end: End | None = field(default=None, init=False)
     """Its last line, once that was read."""
@@ -59,9 +60,9 @@ class Listing:
 
     def _fitting(self, line: Line, before: tuple[int, str]) -> Clip | End:
         """What may come next."""
-        if isinstance(line, Place) or self.end is not None:
+        if isinstance(line, Place) or (self._ordered and self.end is not None):
             raise BadInput("it should not be there")
-        if isinstance(line, Clip) and line.order <= before:
+        if isinstance(line, Clip) and self._ordered and line.order <= before:
             raise BadInput("its clip is there already, or not in its place")
         return line
 
@@ -83,7 +84,7 @@ class Listing:
 
 
 @contextmanager
-def open_list(folder: Folder, name: str, complain: Complain) -> Iterator[Listing]:
-    """Open a list; BadInput says why none of it can be used."""
+def open_list(folder: Folder, name: str, complain: Complain, *, ordered: bool = True) -> Iterator[Listing]:
+    """Open a list; BadInput says why none of it can be used. What is not in order is damage, if that matters."""
     with folder.open(name) as file:
-        yield Listing(name, file, complain)
+        yield Listing(name, file, complain, ordered)
