@@ -8,6 +8,7 @@ import pytest
 
 from clipsaver.app.bot import Bot, as_error
 from clipsaver.app.ground import Ground, ground
+from clipsaver.clips.picturing.service import Pictures
 from clipsaver.clips.saving.service import Saving
 from clipsaver.errors import StartFailed
 from clipsaver.scans.service import Scans
@@ -28,7 +29,9 @@ async def below(configure: Configure) -> AsyncIterator[Ground]:
 @pytest.fixture
 def bot(below: Ground) -> Bot:
     """A bot that has not begun."""
-    return Bot.of(below, Scans(pool=below.pool, defaults=below.defaults), Saving(pool=below.pool))
+    return Bot.of(
+        below, Scans(pool=below.pool, defaults=below.defaults), Saving(pool=below.pool), Pictures(pool=below.pool)
+    )
 
 
 async def ended(bot: Bot, *, first: Callable[[], Awaitable[None]]) -> None:

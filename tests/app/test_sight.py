@@ -16,6 +16,7 @@ from clipsaver.app.run import _scan_work
 from clipsaver.app.saving import saving_work
 from clipsaver.app.sight import Sight
 from clipsaver.app.watchdog import PATIENCE
+from clipsaver.clips.picturing.service import Pictures
 from clipsaver.clips.saving.model import ClipState
 from clipsaver.clips.saving.service import Saving
 from clipsaver.discord import store as discord_store
@@ -45,7 +46,9 @@ def whole(below: Ground) -> Sight:
     return Sight(
         ground=below,
         work=work,
-        bot=Bot.of(below, Scans(pool=below.pool, defaults=below.defaults), Saving(pool=below.pool)),
+        bot=Bot.of(
+            below, Scans(pool=below.pool, defaults=below.defaults), Saving(pool=below.pool), Pictures(pool=below.pool)
+        ),
         worker=Worker([work.station(concurrency=3, poll=timedelta(seconds=1))], first_pause=timedelta(seconds=0.01)),
         cron=Cron(below.pool, jobs(below)),
     )

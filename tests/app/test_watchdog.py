@@ -15,6 +15,7 @@ from clipsaver.app.bot import Bot
 from clipsaver.app.gateway_troubles import Trouble
 from clipsaver.app.ground import Ground, ground
 from clipsaver.app.watchdog import PATIENCE, Patience, end_shards
+from clipsaver.clips.picturing.service import Pictures
 from clipsaver.clips.saving.service import Saving
 from clipsaver.errors import StartFailed
 from clipsaver.scans.service import Scans
@@ -38,7 +39,9 @@ async def below(configure: Configure) -> AsyncIterator[Ground]:
 @pytest.fixture
 def bot(below: Ground) -> Bot:
     """A bot that has not begun, and whose watchdog is impatient."""
-    made = Bot.of(below, Scans(pool=below.pool, defaults=below.defaults), Saving(pool=below.pool))
+    made = Bot.of(
+        below, Scans(pool=below.pool, defaults=below.defaults), Saving(pool=below.pool), Pictures(pool=below.pool)
+    )
     made.watchdog.patience = QUICK
     return made
 

@@ -11,6 +11,7 @@ from attrs import frozen
 from clipsaver.app.commands import EXTENSIONS, Commands
 from clipsaver.channels.service import Channels
 from clipsaver.channels.viewers.service import Viewers
+from clipsaver.clips.picturing.service import Pictures
 from clipsaver.clips.saving.service import Saving
 from clipsaver.discord.access import Access
 from clipsaver.guilds.service import Guilds
@@ -74,6 +75,7 @@ async def playing(stage: Stage) -> AsyncIterator[Play]:
     handed = {
         Scans: stage.scans,
         Saving: stage.saving,
+        Pictures: stage.pictures,
         Channels: stage.channels,
         Guilds: stage.guilds,
         Viewers: stage.viewers,

@@ -8,6 +8,7 @@ from attrs import frozen
 
 from clipsaver.channels.service import Channels
 from clipsaver.channels.viewers.service import Viewers
+from clipsaver.clips.picturing.service import Pictures
 from clipsaver.clips.saving.service import Saving
 from clipsaver.discord.access import Access
 from clipsaver.discord.messages import Messages
@@ -62,6 +63,11 @@ class Stage:
     def saving(self) -> Saving:
         """The clips' bytes."""
         return Saving(pool=self.pool)
+
+    @property
+    def pictures(self) -> Pictures:
+        """Their pictures."""
+        return Pictures(pool=self.pool)
 
     @property
     def channels(self) -> Channels:

@@ -101,6 +101,45 @@ async def test_retry_everywhere(play: Play) -> None:
     assert owners.text == "1 clip in the channels you can see will be tried again."
 
 
+async def give_videos(stage: Stage, channel_id: int, *states: str) -> None:
+    """Let a channel have saved clips whose pictures are in these states."""
+    for number, state in enumerate(states):
+        sha256 = bytes([number]) * 32
+        await stage.find_clips(channel_id, "stored")
+        await stage.pool.execute("insert into blobs (sha256, size) values ($1, 1024) on conflict do nothing", sha256)
+        await stage.pool.execute(
+            "update thumbnails set state = $2, reason = case $2::picture_state when 'failed' then 'It is broken.' end "
+            "where sha256 = $1",
+            *(sha256, state),
+        )
+        await stage.pool.execute(
+            "update clips set sha256 = $1 where clip_id = (select max(clip_id) from clips where sha256 is null)", sha256
+        )
+
+
+async def test_pictures(play: Play) -> None:
+    """How many are made, and why others are not; they are tried again beside the clips, and that is written down."""
+    stage = play.stage
+    await give_videos(stage, stage.clips, "made", "failed", "pending")
+    status = await play.ask("/scan status", channel=stage.clips)
+    assert "**3** clips saved, 3 KB\nPictures: 1 made · 1 waiting · 1 failed\n- 1 clip: It is broken.\n" in status.text
+    pressed = await press_again(play, status)
+    assert "1 saved video in" in pressed.text
+    assert "Pictures: 1 made · 2 waiting" in pressed.text
+    await stage.pool.execute("update thumbnails set state = 'failed'")
+    reason = await play.ask("/scan retry", channel=stage.clips, reason="refused")
+    assert "nothing to try again" in reason.text
+    elsewhere = await play.ask("/scan retry")
+    assert "nothing to try again" in elsewhere.text
+    reply = await play.ask("/scan retry", everywhere=True)
+    assert reply.text == "3 saved videos in the channels you can see will be looked at again for their pictures."
+    rows = await stage.pool.fetch("select action, details from audit order by id")
+    assert [(row["action"], row["details"]) for row in rows] == [
+        ("pictures.retried", {"videos": 1, "channel_id": str(stage.clips)}),
+        ("pictures.retried", {"videos": 3}),
+    ]
+
+
 async def test_the_button(stage: Stage) -> None:
     """It does what the command does, shows what came of it, and outlives a restart."""
     await stage.find_clips(stage.clips, "failed", "gone", reason="refused")

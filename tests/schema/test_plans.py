@@ -12,6 +12,7 @@ from clipsaver.channels import store as channels
 from clipsaver.channels.coverage import store as coverage
 from clipsaver.channels.viewers import store as viewers
 from clipsaver.clips import store as clips
+from clipsaver.clips.picturing import store as picturing
 from clipsaver.clips.saving import store as saving
 from clipsaver.clips.saving.figures import store as figures
 from clipsaver.clips.storehouse import store as storehouse
@@ -51,6 +52,8 @@ insert into clips (clip_id, message_id, attachment_id, channel_id, guild_id, fil
     select n || '-' || n, n, n, n % 1000, n % 1000, 'x.mp4', 'https://x' from generate_series(1, 1000000) n;
 insert into blobs (sha256, size) select sha256(n::text::bytea), 1000 from generate_series(1, 300000) n;
 update clips set state = 'stored', sha256 = sha256(message_id::text::bytea) where message_id % 3 = 0;
+insert into thumbnails (sha256, state) select sha256, 'pending' from blobs;
+update thumbnails set state = 'made' where get_byte(sha256, 0) < 250;
 update clips set state = 'failed', reason = 'x', reason_code = 'refused' where message_id % 1000 = 1;
 update clips set state = 'skipped', reason = 'x', reason_code = 'over_quota' where message_id % 1000 = 2;
 select tally_all();
@@ -83,7 +86,7 @@ $$;
 BIG: Final = frozenset(
     {
         *("users", "roles", "bot_channels", "channel_overwrites", "messages", "clips", "odd_payloads"),
-        *("bot_channel_scan_runs", "audit", "cron_runs", "blobs", "clip_tallies"),
+        *("bot_channel_scan_runs", "audit", "cron_runs", "blobs", "clip_tallies", "thumbnails"),
     }
 )
 
@@ -147,6 +150,7 @@ HOT: Final[dict[str, tuple[str, tuple[Any, ...]]]] = {
     "a blob that goes": (storehouse.DELETE_BLOB, (b"0" * 32,)),
     "blobs beside their pictures": (storehouse.KNOWN, ([b"0" * 32] * 1000,)),
     "blobs beside their bytes": (storehouse.ROWS_BETWEEN, (b"", b"\xff" * 32, 1000, NOW, SECONDS)),
+    "a channel's clips without pictures": (picturing.UNMADE_OF_CHANNEL, (1, 2_000)),
     # what people ask, and the loops that look for work
     "active run": (scans.ACTIVE_RUN, (1,)),
     "latest run": (scans.LATEST_RUN, (1,)),

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from clipsaver.clips.picturing.model import Unmade
 from clipsaver.clips.saving.model import GIBIBYTE, MEBIBYTE, ClipState, Halt, HaltKind, Saved, Standing, Why
 from clipsaver.words import saving, scans
 from clipsaver.words.text import MESSAGE_LENGTH
@@ -102,6 +103,32 @@ def test_the_button(states: dict[str, int], reasons: dict[tuple[str, str], int],
     """It is there where another try can help; what lacks room is tried again by itself."""
     buttons = saving.retry_button(a_standing(Saved(states=states, reasons=reasons)), 5)
     assert [one["components"][0]["custom_id"] for one in buttons] == (["clips:retry:5"] if shown else [])
+
+
+def test_pictures() -> None:
+    """Made, waiting, failed, with the reasons; only where something is saved; bounded where very many have none."""
+    here = Saved(states={"stored": 1200})
+    unmade = Unmade(waiting=1, failed=3, reasons={"It is broken.": 2, "x" * 500: 1, "Third.": 1})
+    told = saving.standing(a_standing(here), unmade)
+    assert told[1:3] == ["Pictures: 1,196 made · 1 waiting · 3 failed", "- 2 clips: It is broken."]
+    assert len(told) == 5
+    assert saving.pictures(Unmade(), stored=5) == ["Pictures: 5 made"]
+    assert saving.pictures(Unmade(waiting=1000, at_least=True), stored=5) == [
+        "Pictures: at least 1,000 waiting · at least 0 failed"
+    ]
+    assert "Pictures" not in "".join(saving.standing(a_standing(), Unmade()))
+    assert len(saving.pictures(Unmade(reasons={"x" * 500: 1}), stored=5)[1]) < 200
+    assert saving.retry_button(a_standing(here), 5, unmade)
+    assert not saving.retry_button(a_standing(here), 5, Unmade(waiting=5))
+
+
+def test_pictures_tried_again() -> None:
+    """Beside clips, and without any."""
+    assert saving.retried(0, channel_id=5, pictures=1) == (
+        "1 saved video in <#5> will be looked at again for its pictures."
+    )
+    both = saving.retried_reply(2, channel_id=None, pictures=1200).content
+    assert both.startswith("2 clips in the channels you can see will be tried again. 1,200 saved videos in")
 
 
 def test_retried() -> None:

@@ -14,6 +14,7 @@ from clipsaver.app.parts import Part
 from clipsaver.app.watchdog import Watchdog
 from clipsaver.channels.service import Channels
 from clipsaver.channels.viewers.service import Viewers
+from clipsaver.clips.picturing.service import Pictures
 from clipsaver.clips.saving.service import Saving
 from clipsaver.discord.access import Access
 from clipsaver.discord.messages import Messages
@@ -50,7 +51,7 @@ class Bot:
     _closing: asyncio.Event = field(factory=asyncio.Event, init=False)
 
     @classmethod
-    def of(cls, ground: Ground, scans: Scans, saving: Saving) -> Self:
+    def of(cls, ground: Ground, scans: Scans, saving: Saving, pictures: Pictures) -> Self:
         """Put the bot together; nothing is sent yet."""
         logging.getLogger("hikari.bot").addFilter(as_error)
         guilds = Guilds(pool=ground.pool, defaults=ground.defaults)
@@ -76,6 +77,7 @@ class Bot:
         dependencies = {
             Scans: scans,
             Saving: saving,
+            Pictures: pictures,
             Guilds: guilds,
             Channels: channels,
             Viewers: Viewers(pool=ground.pool),

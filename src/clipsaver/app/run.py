@@ -19,6 +19,7 @@ from clipsaver.app.picturing import picturing_work
 from clipsaver.app.saving import kept_in_order, saving_work
 from clipsaver.app.sight import Sight
 from clipsaver.app.signals import on_signals
+from clipsaver.clips.picturing.service import Pictures
 from clipsaver.clips.saving.service import Saving
 from clipsaver.clips.storehouse.service import Storehouse
 from clipsaver.config import Config
@@ -95,7 +96,12 @@ async def _program(config: Config, role: Role, *, stop: asyncio.Event, running: 
                 wake=partial(wake, "scans"),
                 token_refused=lambda: below.rest.unauthorized,
             )
-            bot = Bot.of(below, scans, Saving(pool=below.pool, defaults=below.defaults, wake=partial(wake, "saving")))
+            bot = Bot.of(
+                below,
+                scans,
+                Saving(pool=below.pool, defaults=below.defaults, wake=partial(wake, "saving")),
+                Pictures(pool=below.pool, wake=partial(wake, "pictures")),
+            )
         cron = Cron(below.pool, jobs(below, storehouse))
         sight = Sight(
             ground=below,

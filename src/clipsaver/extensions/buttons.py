@@ -11,6 +11,7 @@ from attrs import frozen
 
 from clipsaver.channels.service import Channels
 from clipsaver.channels.viewers.service import Viewers
+from clipsaver.clips.picturing.service import Pictures
 from clipsaver.clips.saving.service import Saving
 from clipsaver.discord.components import Reply
 from clipsaver.discord.here import Here
@@ -37,6 +38,7 @@ class Desk:
     channels: Channels
     viewers: Viewers
     saving: Saving
+    pictures: Pictures
 
 
 Work = Callable[[Desk, Here, Pressed], Awaitable[Reply]]
@@ -44,10 +46,17 @@ Work = Callable[[Desk, Here, Pressed], Awaitable[Reply]]
 
 @loader.listener(hikari.ComponentInteractionCreateEvent)
 async def pressed(
-    event: hikari.ComponentInteractionCreateEvent, scans: Scans, channels: Channels, viewers: Viewers, saving: Saving
+    event: hikari.ComponentInteractionCreateEvent,
+    *,
+    scans: Scans,
+    channels: Channels,
+    viewers: Viewers,
+    saving: Saving,
+    pictures: Pictures,
 ) -> None:
     """Answer whoever pressed a button."""
-    await handle(event.interaction, Desk(scans=scans, channels=channels, viewers=viewers, saving=saving))
+    desk = Desk(scans=scans, channels=channels, viewers=viewers, saving=saving, pictures=pictures)
+    await handle(event.interaction, desk)
 
 
 async def handle(interaction: hikari.ComponentInteraction, desk: Desk) -> None:
@@ -102,10 +111,12 @@ async def _retry_clips(desk: Desk, here: Here, asked: Pressed) -> Reply:
     known = await desk.channels.get(here.guild_id, number_of(asked) or 0)
     rules.require_reader(await desk.viewers.place(here, known))
     tried = await desk.saving.retry(here.guild_id, by=here.user_id, channels=[known.channel_id])
+    looked_at = await desk.pictures.retry(guild_id=here.guild_id, by=here.user_id, channels=[known.channel_id])
     status = await desk.scans.status(here.guild_id, known.channel_id)
     standing = await desk.saving.standing(here.guild_id, known.channel_id)
-    reply = scan_words.status(status, now=datetime.now(UTC), saving=standing)
-    return saving_words.after_retry(reply, tried, channel_id=known.channel_id)
+    unmade = await desk.pictures.of_channel(known.channel_id)
+    reply = scan_words.status(status, now=datetime.now(UTC), saving=standing, unmade=unmade)
+    return saving_words.after_retry(reply, tried, channel_id=known.channel_id, pictures=looked_at)
 
 
 async def _read_none(desk: Desk, here: Here, asked: Pressed) -> Reply:

@@ -7,6 +7,7 @@ import lightbulb
 
 from clipsaver.channels.service import Channels
 from clipsaver.channels.viewers.service import Viewers
+from clipsaver.clips.picturing.service import Pictures
 from clipsaver.clips.saving.model import ClipState, Why
 from clipsaver.clips.saving.service import TRIED_AGAIN, Saving
 from clipsaver.discord.access import Access
@@ -118,13 +119,14 @@ class Status(
     channel = channel_option("Which channel; this one if left out")
 
     @lightbulb.invoke
-    async def invoke(self, ctx: lightbulb.Context, scans: Scans, saving: Saving) -> None:
+    async def invoke(self, ctx: lightbulb.Context, scans: Scans, saving: Saving, pictures: Pictures) -> None:
         """Show the active scan, or the latest, the coverage, and what is saved."""
         talk, here, place = await arrive(ctx, self.channel)
         rules.require_moderator_of(here, place)
         status = await scans.status(here.guild_id, place.channel_id)
         standing = await saving.standing(here.guild_id, place.channel_id)
-        await talk.answer(words.status(status, now=datetime.now(UTC), saving=standing))
+        unmade = await pictures.of_channel(place.channel_id)
+        await talk.answer(words.status(status, now=datetime.now(UTC), saving=standing, unmade=unmade))
 
 
 @scan.register
@@ -156,7 +158,9 @@ class Retry(lightbulb.SlashCommand, name="retry", description="Try again to save
     )
 
     @lightbulb.invoke
-    async def invoke(self, ctx: lightbulb.Context, saving: Saving, channels: Channels, viewers: Viewers) -> None:
+    async def invoke(
+        self, ctx: lightbulb.Context, saving: Saving, pictures: Pictures, channels: Channels, viewers: Viewers
+    ) -> None:
         """Let them wait again, and tell how many."""
         talk, here, place = await arrive(ctx, self.channel)
         rules.require_moderator_of(here, place)
@@ -167,7 +171,10 @@ class Retry(lightbulb.SlashCommand, name="retry", description="Try again to save
             named = (await channels.get(here.guild_id, place.channel_id)).channel_id
             chosen = [named]
         tried = await saving.retry(here.guild_id, by=here.user_id, channels=chosen, **_for(self.reason))
-        await talk.answer(saving_words.retried_reply(tried, channel_id=named))
+        looked_at = 0
+        if self.reason is None:
+            looked_at = await pictures.retry(guild_id=here.guild_id, by=here.user_id, channels=chosen)
+        await talk.answer(saving_words.retried_reply(tried, channel_id=named, pictures=looked_at))
 
 
 def _for(reason: str | None) -> dict[str, Any]:

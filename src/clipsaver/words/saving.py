@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from clipsaver.clips.picturing.model import Unmade
 from clipsaver.clips.saving.model import ClipState, Halt, HaltKind, Saved, Standing, Why
 from clipsaver.discord.components import Component, Reply, button, row
 from clipsaver.words.language import count, say
-from clipsaver.words.text import channel, fit, number, percent, size
+from clipsaver.words.text import channel, cut, fit, number, percent, size
 
 REASONS_SHOWN: Final = 5
+PICTURE_REASONS_SHOWN: Final = 2
+LONGEST_REASON: Final = 150
 REASONS: Final[Mapping[str, tuple[str, str]]] = {
     Why.OVER_QUOTA: (
         "{n} clip doesn't fit into the room of this server (`storage_quota_gb`)",
@@ -59,9 +62,11 @@ COUNTED: Final[Mapping[ClipState, tuple[str, str]]] = {
 }
 
 
-def standing(told: Standing) -> Sequence[str]:
+def standing(told: Standing, unmade: Unmade | None = None) -> Sequence[str]:
     """Say how many clips of a channel and of its server are saved, why others are not, and what can be done."""
     lines = [say("Here: {figures}", figures=_figures(told.channel)), *_reasons(told.channel)]
+    if unmade is not None and told.channel.of(ClipState.STORED):
+        lines += pictures(unmade, stored=told.channel.of(ClipState.STORED))
     lines.append(say("This server: {figures}", figures=_figures(told.guild, quota=told.quota)))
     if not told.wanted:
         lines.append(say("Clips here are found, but not saved. `/settings set save_bytes yes` changes that."))
@@ -74,6 +79,22 @@ def standing(told: Standing) -> Sequence[str]:
         )
     if told.halt is not None:
         lines.append(halted(told.halt))
+    return lines
+
+
+def pictures(unmade: Unmade, *, stored: int) -> Sequence[str]:
+    """Say how many of the saved clips have their pictures, and why others have none."""
+    parts = [] if unmade.at_least else [say("{n} made", n=number(max(stored - unmade.waiting - unmade.failed, 0)))]
+    for n, forms, bounded in (
+        (unmade.waiting, ("{n} waiting", "{n} waiting"), ("at least {n} waiting", "at least {n} waiting")),
+        (unmade.failed, ("{n} failed", "{n} failed"), ("at least {n} failed", "at least {n} failed")),
+    ):
+        if n or unmade.at_least:
+            parts.append(count(n, *(bounded if unmade.at_least else forms)))
+    lines = [say("Pictures: {figures}", figures=" · ".join(parts))]
+    known = sorted(unmade.reasons.items(), key=lambda item: (-item[1], item[0]))
+    for reason, n in known[:PICTURE_REASONS_SHOWN]:
+        lines.append("- " + count(n, "{n} clip: {reason}", "{n} clips: {reason}", reason=cut(reason, LONGEST_REASON)))
     return lines
 
 
@@ -91,32 +112,41 @@ def halted(halt: Halt) -> str:
     )
 
 
-def retry_button(told: Standing, channel_id: int) -> tuple[Component, ...]:
+def retry_button(told: Standing, channel_id: int, unmade: Unmade | None = None) -> tuple[Component, ...]:
     """Return the button that has a channel's clips tried again, where another try can help any."""
     helpless = told.channel.reasons.get((ClipState.SKIPPED, Why.OVER_QUOTA), 0)
-    if told.channel.of(ClipState.FAILED, ClipState.SKIPPED) <= helpless:
+    pictures_failed = 0 if unmade is None else unmade.failed
+    if told.channel.of(ClipState.FAILED, ClipState.SKIPPED) + pictures_failed <= helpless:
         return ()
     return (row(button(say("Try again"), f"clips:retry:{channel_id}")),)
 
 
-def retried(clips: int, *, channel_id: int | None) -> str:
-    """Say how many clips are tried again; everywhere if no channel is named."""
+def retried(clips: int, *, channel_id: int | None, pictures: int = 0) -> str:
+    """Say how many clips, and pictures of others, are tried again; everywhere if no channel is named."""
     where = (
         say("in the channels you can see") if channel_id is None else say("in {channel}", channel=channel(channel_id))
     )
+    if pictures:
+        looked_at = count(
+            pictures,
+            "{n} saved video {where} will be looked at again for its pictures.",
+            "{n} saved videos {where} will be looked at again for their pictures.",
+            where=where,
+        )
+        return looked_at if not clips else f"{retried(clips, channel_id=channel_id)} {looked_at}"
     if not clips:
         return say("There is nothing to try again {where}.", where=where)
     return count(clips, "{n} clip {where} will be tried again.", "{n} clips {where} will be tried again.", where=where)
 
 
-def retried_reply(clips: int, *, channel_id: int | None) -> Reply:
+def retried_reply(clips: int, *, channel_id: int | None, pictures: int = 0) -> Reply:
     """Answer whoever wanted clips to be tried again."""
-    return Reply(content=retried(clips, channel_id=channel_id))
+    return Reply(content=retried(clips, channel_id=channel_id, pictures=pictures))
 
 
-def after_retry(status: Reply, clips: int, *, channel_id: int) -> Reply:
+def after_retry(status: Reply, clips: int, *, channel_id: int, pictures: int = 0) -> Reply:
     """Say how many are tried again, above how the channel stands now."""
-    lines = [retried(clips, channel_id=channel_id), *status.content.splitlines()]
+    lines = [retried(clips, channel_id=channel_id, pictures=pictures), *status.content.splitlines()]
     return Reply(content=fit(lines), components=status.components)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
+from clipsaver.clips.picturing.model import Unmade
 from clipsaver.clips.saving.model import Standing
 from clipsaver.discord.components import Reply
 from clipsaver.scans.model import CoverageSummary, Direction, Run, RunStatus, ScanStatus, Started
@@ -68,7 +69,7 @@ def bounds(since: datetime | None, until: datetime | None) -> str:
     return say("It reads messages from {since} until {until}.", since=moment(since, "f"), until=moment(until, "f"))
 
 
-def status(status: ScanStatus, *, now: datetime, saving: Standing | None = None) -> Reply:
+def status(status: ScanStatus, *, now: datetime, saving: Standing | None = None, unmade: Unmade | None = None) -> Reply:
     """Say how a channel's scan stands, how much of the channel has been read, and how much of it is saved."""
     where = channel(status.channel.channel_id)
     if status.run is None:
@@ -79,8 +80,8 @@ def status(status: ScanStatus, *, now: datetime, saving: Standing | None = None)
         lines += _rests(status, now=now)
     buttons = _cancel(status.run)
     if saving is not None:
-        lines += words_of_saving.standing(saving)
-        buttons += words_of_saving.retry_button(saving, status.channel.channel_id)
+        lines += words_of_saving.standing(saving, unmade)
+        buttons += words_of_saving.retry_button(saving, status.channel.channel_id, unmade)
     return Reply(content=fit([*filter(None, lines)]), components=buttons)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from clipsaver.clips.picturing.model import Pictured
+from clipsaver.clips.picturing.model import Pictured, Unmade
 from clipsaver.media.probe.model import Failed
 from clipsaver.media.sandbox.wire import Reason
 from tests.clips.picturing.build import EXAMINED
@@ -58,3 +58,17 @@ async def test_however_many(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -
     assert await gallery.pictures.retry() == 2
     monkeypatch.setattr("clipsaver.clips.picturing.service.MOST", 10)
     assert await gallery.pictures.retry() == 3
+
+
+async def test_of_a_channel(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own alone, among so many of all."""
+    failing, waiting = await gallery.store(b"failing"), await gallery.store(b"waiting")
+    await gallery.pool.execute(FAIL, failing)
+    pictures = gallery.pictures
+    channel_id = await gallery.pool.fetchval("select channel_id from clips where sha256 = $1", waiting)
+    assert await pictures.of_channel(channel_id) == Unmade(waiting=1, failed=1, reasons={"Why.": 1})
+    assert await pictures.of_channel(1) == Unmade()
+    assert await pictures.retry(guild_id=GUILD, channels=[1]) == 0
+    assert await pictures.retry(guild_id=GUILD, channels=[channel_id]) == 1
+    monkeypatch.setattr("clipsaver.clips.picturing.service.LOOKED_AT", 1)
+    assert (await pictures.of_channel(channel_id)).at_least

@@ -75,6 +75,18 @@ class Pictured:
     """Sentences about those that failed, and how many each concerns."""
 
 
+@frozen(kw_only=True)
+class Unmade:
+    """The videos of a channel's clips that have no pictures."""
+
+    waiting: int = 0
+    failed: int = 0
+    reasons: Mapping[str, int] = Factory(dict)
+    """Sentences about those that failed, and how many each concerns."""
+    at_least: bool = False
+    """Whether so many videos of all servers have none that not all of them were looked at."""
+
+
 def failed(why: str, reason: str, facts: Facts | None = None) -> Ending:
     """Tell that it is not tried again unless somebody asks for it."""
     return Ending(state=PictureState.FAILED, why=why, reason=reason, facts=facts)

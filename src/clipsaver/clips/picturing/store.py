@@ -11,7 +11,7 @@ from uuid import UUID
 
 import attrs
 
-from clipsaver.clips.picturing.model import Ending, Job, Pictured, PictureState
+from clipsaver.clips.picturing.model import Ending, Job, Pictured, PictureState, Unmade
 from clipsaver.media.probe.model import Facts, Picture
 from clipsaver.postgres.pool import Connection
 from clipsaver.postgres.rows import structure
@@ -127,8 +127,11 @@ with chosen as (
     select t.sha256 from thumbnails t
     where t.state = any('{failed,pending}') and (t.state = 'failed' or t.due_at > clock_timestamp())
       and (t.lease_until is null or t.lease_until < clock_timestamp())
-      and ($1::bigint is null or exists (select from clips c where c.sha256 = t.sha256 and c.guild_id = $1))
-    limit $2 for update of t skip locked
+      and ($1::bigint is null or exists (
+          select from clips c
+          where c.sha256 = t.sha256 and c.guild_id = $1 and ($2::bigint[] is null or c.channel_id = any($2))
+      ))
+    limit $3 for update of t skip locked
 )
 update thumbnails t
 set state = 'pending', reason = null, reason_code = null, attempts = 0, due_at = clock_timestamp()
@@ -139,6 +142,18 @@ returning true
 UNMADE: Final = """
 select state::text as state, case when state = 'failed' then reason end as reason, count(*) as videos
 from thumbnails where state <> 'made' group by 1, 2
+"""
+
+# A video that has its pictures is not in the index: what has none is looked at, and of that so many at most.
+UNMADE_OF_CHANNEL: Final = """
+with bare as materialized (
+    (select sha256, state, reason from thumbnails where state = 'failed' order by due_at limit $2)
+    union all
+    (select sha256, state, null from thumbnails where state = 'pending' order by due_at limit $2)
+)
+select t.state::text as state, t.reason, count(c.clip_id) as clips, (select count(*) from bare) as looked_at
+from bare t left join clips c on c.sha256 = t.sha256 and c.channel_id = $1 and c.state = 'stored'
+group by t.state, t.reason
 """
 
 
@@ -192,9 +207,27 @@ async def retry_clip(conn: Connection, clip_id: str) -> int:
     return len(await conn.fetch(RETRY_CLIP, clip_id))
 
 
-async def retry(conn: Connection, guild_id: int | None, *, limit: int) -> int:
-    """Have a server's videos tried again, or everybody's; how many."""
-    return len(await conn.fetch(RETRY, guild_id, limit))
+async def retry(conn: Connection, guild_id: int | None, *, channels: Sequence[int] | None = None, limit: int) -> int:
+    """Have a server's videos tried again, or those of some of its channels, or everybody's; how many."""
+    return len(await conn.fetch(RETRY, guild_id, channels, limit))
+
+
+async def unmade_of_channel(conn: Connection, channel_id: int, *, most: int) -> Unmade:
+    """Count a channel's clips without pictures, among the first so many of all servers."""
+    states: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    looked_at = 0
+    for row in await conn.fetch(UNMADE_OF_CHANNEL, channel_id, most):
+        looked_at = row["looked_at"]
+        states[row["state"]] += row["clips"]
+        if row["reason"] is not None and row["clips"]:
+            reasons[row["reason"]] += row["clips"]
+    return Unmade(
+        waiting=states[PictureState.PENDING],
+        failed=states[PictureState.FAILED],
+        reasons=dict(reasons),
+        at_least=looked_at >= most,
+    )
 
 
 async def pictured(conn: Connection) -> Pictured:
