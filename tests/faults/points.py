@@ -57,6 +57,18 @@ SAVING: Final[Mapping[str, Point]] = {
     "after that was committed": Point(commit_of=STORED),
 }
 """Those of a clip that is saved."""
+LOOKED_AT: Final = r"update thumbnails t set attempts = t\.attempts \+ 1"
+MADE: Final = r"update thumbnails t set state = 'made'"
+PICTURING: Final[Mapping[str, Point]] = {
+    "after a video was taken": Point(statement=LOOKED_AT),
+    "after a video's claim": Point(commit_of=LOOKED_AT),
+    "after it was looked at": Point(call="clipsaver.media.probe.studio:Studio.examine"),
+    "after one of its pictures was kept": Point(call="clipsaver.media.storage.local:LocalStorage.put_picture"),
+    "before its facts are written": Point(statement=MADE, before=True),
+    "before they are committed": Point(commit_of=MADE, before=True),
+    "after they were committed": Point(commit_of=MADE),
+}
+"""Those of a stored video that gets its pictures."""
 AFTER_STATEMENT: Final = "after statement "
 """And a digest: just after that statement of a transaction that keeps pages."""
 
@@ -103,7 +115,7 @@ class Watch:
 
     @property
     def _point(self) -> Point | None:
-        return POINTS.get(self.point) or SAVING.get(self.point)
+        return {**POINTS, **SAVING, **PICTURING}.get(self.point)
 
     def _call(self, original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         @wraps(original)

@@ -96,6 +96,13 @@ class House:
         reply = await (by or self.moderator).run(line, in_channel=where or self.channel("clips"), **values)
         return await reply.wait_final()
 
+    async def figures(self) -> dict[str, float]:
+        """What /metrics says of the program that is open."""
+        url = f"http://127.0.0.1:{self.settings['CLIPSAVER_WEB_PORT']}/metrics"
+        async with aiohttp.ClientSession() as session, session.get(url) as response:
+            lines = [line for line in (await response.text()).splitlines() if not line.startswith("#")]
+        return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+
     async def run(self, channel: Channel) -> Run | None:
         """The active scan of a channel, or the latest."""
         async with self.pool.acquire() as conn:

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import aiohttp
 import pytest
 from asyncpg import Record
 from attrs import frozen
@@ -158,14 +157,6 @@ def check_pictures(case: Case, row: Record, storage: Path) -> None:
                 assert seen.stddev[0] > 10, case.name
 
 
-async def told(house: House) -> dict[str, float]:
-    """What /metrics says."""
-    url = f"http://127.0.0.1:{house.settings['CLIPSAVER_WEB_PORT']}/metrics"
-    async with aiohttp.ClientSession() as session, session.get(url) as response:
-        lines = [line for line in (await response.text()).splitlines() if not line.startswith("#")]
-    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
-
-
 @pytest.mark.timeout(240)
 async def test_from_the_message_to_the_pictures(build: Build, tmp_path: Path) -> None:
     """Every codec in every container, turned, odd, and without a picture: stored as served, known, and shown."""
@@ -177,7 +168,7 @@ async def test_from_the_message_to_the_pictures(build: Build, tmp_path: Path) ->
         await house.ask("/scan start")
         run = await house.ended(house.channel("clips"))
         await nothing_left(house.pool)
-        figures = await told(house)
+        figures = await house.figures()
     assert run.clips_found == len(CASES)
     rows = await house.pool.fetch(FOUND)
     storage = Path(house.settings["CLIPSAVER_DATA_DIR"]) / "storage"
