@@ -4,6 +4,8 @@ import pytest
 
 from clipsaver.clips.saving.figures import store as figures
 from clipsaver.clips.saving.model import MEBIBYTE, HaltKind
+from clipsaver.errors import BadInput
+from clipsaver.extensions.scan import _for
 from clipsaver.simulator.person import Reply
 from tests.extensions.play import Play, playing
 from tests.extensions.stage import Stage
@@ -87,6 +89,12 @@ async def test_retry_for_a_reason(play: Play) -> None:
     assert await stage.clip_states(stage.clips) == ["failed", "pending", "gone"]
     await play.ask("/scan retry", channel=stage.clips, reason="gone")
     assert await stage.clip_states(stage.clips) == ["failed", "pending", "pending"]
+
+
+def test_a_reason_that_was_not_offered() -> None:
+    """What a forged client names is refused by its option."""
+    with pytest.raises(BadInput, match="I can't use what was given for `reason`"):
+        _for("whatever")
 
 
 async def test_retry_everywhere(play: Play) -> None:

@@ -37,6 +37,8 @@ def test_labels_are_written() -> None:
         gateway_connected={0: True},
         gateway_reconnects={"closed_4001": 3},
         runs={"queued": 2},
+        clips={"stored": 5},
+        clips_unsaved={("failed", "link_dead"): 4},
         requests={("GET", "/channels/{channel_id}/messages", 200): 7},
         throttled={"user": 1},
     )
@@ -45,6 +47,8 @@ def test_labels_are_written() -> None:
         ("clipsaver_gateway_connected", "shard", "0"): 1,
         ("clipsaver_gateway_reconnects_total", "reason", "closed_4001"): 3,
         ("clipsaver_runs", "state", "queued"): 2,
+        ("clipsaver_clips", "state", "stored"): 5,
+        ("clipsaver_clips_unsaved", "state", "failed", "reason", "link_dead"): 4,
         (
             "clipsaver_discord_requests_total",
             "method",
