@@ -23,6 +23,8 @@ TRIED_AGAIN: Final = (ClipState.FAILED, ClipState.SKIPPED)
 """What another try can help; a clip that is gone may be named too, should Discord have been wrong."""
 NEVER: Final = frozenset({ClipState.PENDING, ClipState.STORED, ClipState.DELETED})
 AT_ONCE: Final = 1_000
+AT_ONCE_OF_SOME: Final = 10_000
+"""Where only some are chosen: each time, those that are not are passed over again."""
 MOST: Final = 1_000
 HEARD_OF: Final = timedelta(minutes=1)
 """For how long a worker is believed that it fetches nothing."""
@@ -51,19 +53,20 @@ class Saving:
 
         ``channels``: only of these. ``reasons``: only what was given up for one of these.
         """
+        limit = AT_ONCE if reasons is None else AT_ONCE_OF_SOME
         chosen = partial(
             store.retry,
             guild_id=guild_id,
             channels=None if channels is None else list(channels),
             states=[state for state in states if state not in NEVER],
             reasons=None if reasons is None else list(reasons),
-            limit=AT_ONCE,
+            limit=limit,
         )
         total = 0
 
         async def work(conn: Connection) -> int:
             tried = await chosen(conn)
-            if tried < AT_ONCE and total + tried:
+            if tried < limit and total + tried:
                 details = {"clips": total + tried, "states": list(states)}
                 if channels is not None and len(channels) == 1:
                     details["channel_id"] = str(channels[0])
@@ -75,7 +78,7 @@ class Saving:
         for _ in range(MOST):
             tried = await in_transaction(self.pool, work)
             total += tried
-            if tried < AT_ONCE:
+            if tried < limit:
                 break
         log.info("saving.retried", guild_id=str(guild_id), clips=total, by=None if by is None else str(by))
         self.wake()
