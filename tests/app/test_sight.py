@@ -12,6 +12,7 @@ from clipsaver.app import sight as module
 from clipsaver.app.bot import Bot
 from clipsaver.app.ground import Ground, ground
 from clipsaver.app.jobs import jobs
+from clipsaver.app.picturing import picturing_work
 from clipsaver.app.run import _scan_work
 from clipsaver.app.saving import saving_work
 from clipsaver.app.sight import Sight
@@ -21,6 +22,9 @@ from clipsaver.clips.saving.model import ClipState
 from clipsaver.clips.saving.service import Saving
 from clipsaver.discord import store as discord_store
 from clipsaver.discord.rest import Priority, Route, Unauthorized
+from clipsaver.errors import StartFailed
+from clipsaver.media.probe.model import Failed
+from clipsaver.media.sandbox.wire import Reason
 from clipsaver.media.storage import StorageFull, StorageUnavailable
 from clipsaver.media.storage.local import LocalStorage
 from clipsaver.scans.model import Figures as Read
@@ -207,6 +211,36 @@ async def test_what_is_saved(whole: Sight) -> None:
         saving.room.clock = lambda: 1e9
         assert await saving.room.takes(0)
         assert ((await sight.figures()).storage_free or 0) > 0
+
+
+async def test_what_is_shown(whole: Sight) -> None:
+    """Videos with and without pictures, and why none is looked at just now."""
+    async with saving_work(whole.ground) as saving:
+        pictures = picturing_work(whole.ground, saving.storage)
+        assert (pictures.studio.children, pictures.studio.memory_mb) == (1, 512)
+        sight = evolve(whole, pictures=pictures)
+        pictures.tally.made, pictures.tally.not_made = 2, 5
+        assert "pictures_halted" not in (await sight.readiness()).as_json()["parts"]["worker"]
+        pictures.pause.begin("The disk is away.")
+        readiness = await sight.readiness()
+        assert readiness.parts["worker"].ok
+        assert readiness.as_json()["parts"]["worker"]["pictures_halted"] == "The disk is away."
+        figures = await sight.figures()
+        assert (figures.pictures_made, figures.pictures_not_made, figures.pictures_halted) == (2, 5, True)
+        await whole.ground.pool.execute("insert into blobs (sha256, size) values (sha256('x'), 1)")
+        assert (await sight.unmade()).pictures == {"pending": 1, "failed": 0}
+
+
+async def test_nothing_to_look_at_videos_with(below: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said at the start what is missing."""
+
+    def missing(**_: object) -> None:
+        raise Failed(Reason.UNAVAILABLE, sentence="The package av is missing.")
+
+    monkeypatch.setattr("clipsaver.app.picturing.Studio", missing)
+    async with saving_work(below) as saving:
+        with pytest.raises(StartFailed, match="The package av is missing"):
+            picturing_work(below, saving.storage)
 
 
 async def test_a_storage_that_can_not_be_swept(below: Ground, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,7 +101,7 @@ async def test_deaths(make_victim: MakeVictim) -> None:
     truth = served(victim.house.world, victim.channels[0].id)
     for station in ("SAVING", "MEDIA"):
         victim.house.settings[f"CLIPSAVER_{station}_LEASE_SECONDS"] = "1"
-    victim.house.settings |= {"CLIPSAVER_SAVING_CONCURRENCY": AT_ONCE, "CLIPSAVER_MEDIA_CHILDREN": "2"}
+    victim.house.settings.update(CLIPSAVER_SAVING_CONCURRENCY=AT_ONCE, CLIPSAVER_MEDIA_CHILDREN="2")
     victim.house.simulator.faults.add("delay", "GET /attachments/*", seconds=SLOWLY)
     await die_at_points(victim, truth)
     for death in range(DEATHS):

@@ -13,6 +13,7 @@ from clipsaver.channels.coverage import store as coverage
 from clipsaver.channels.viewers import store as viewers
 from clipsaver.clips import store as clips
 from clipsaver.clips.picturing import store as picturing
+from clipsaver.clips.portable import store as portable
 from clipsaver.clips.saving import store as saving
 from clipsaver.clips.saving.figures import store as figures
 from clipsaver.clips.storehouse import store as storehouse
@@ -151,6 +152,28 @@ HOT: Final[dict[str, tuple[str, tuple[Any, ...]]]] = {
     "blobs beside their pictures": (storehouse.KNOWN, ([b"0" * 32] * 1000,)),
     "blobs beside their bytes": (storehouse.ROWS_BETWEEN, (b"", b"\xff" * 32, 1000, NOW, SECONDS)),
     "a channel's clips without pictures": (picturing.UNMADE_OF_CHANNEL, (1, 2_000)),
+    # a stored video that is looked at
+    "a video taken": (picturing.CLAIM, (RUN, SECONDS)),
+    "a video in hand": (picturing.RENEW, (b"0" * 32, RUN, SECONDS)),
+    "whether a video stays": (picturing.STAYS, (b"0" * 32, RUN)),
+    "facts and pictures": (picturing.MARK_MADE, (b"0" * 32, RUN, {}, {})),
+    "a video without pictures": (picturing.MARK_ENDED, (b"0" * 32, RUN, "failed", "x", "x", SECONDS, True)),
+    "facts alone": (picturing.WRITE_FACTS, (b"0" * 32, RUN, {})),
+    "what Discord did not say": (picturing.FILL_CLIPS, (b"0" * 32, 1, 1, 1.0, 1000)),
+    "a clip's pictures again": (picturing.RETRY_CLIP, ("3-3",)),
+    "a server's pictures again": (picturing.RETRY, (1, [1], 1000)),
+    "everybody's pictures again": (picturing.RETRY, (None, None, 1000)),
+    "videos without pictures": (picturing.UNMADE, (100_000,)),
+    # clips as files
+    "channels to export": (portable.PLACES, (-1, -1, 1, None, 500)),
+    "clips to export": (portable.ROWS, (1, 1, "", 500)),
+    "pictures to export": (portable.PICTURED, ([b"0" * 32] * 50, "320")),
+    "clips that are there": (portable.KNOWN, (TEXTS,)),
+    "a server's row": (portable.PUT_GUILD, (1, "x", None)),
+    "a channel's row": (portable.PUT_CHANNEL, (1, 1, "x", "text", False, None, 0)),
+    "a person's row": (portable.PUT_USER, (1, "x", None, None)),
+    "a message's row": (portable.PUT_MESSAGE, (1, 1, 1, 1, None, NOW, None)),
+    "a message's channel": (portable.CHANNEL_OF_MESSAGE, (1,)),
     # what people ask, and the loops that look for work
     "active run": (scans.ACTIVE_RUN, (1,)),
     "latest run": (scans.LATEST_RUN, (1,)),

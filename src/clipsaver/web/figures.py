@@ -51,7 +51,7 @@ class Figures:
     storage_free: int | None = None
     """Bytes that may come in, as last looked."""
     pictures: Mapping[str, int] | None = None
-    """Stored videos without pictures, by state."""
+    """Stored videos without pictures, by state; very large numbers are cut off."""
     pictures_made: int | None = None
     pictures_not_made: int | None = None
     """Videos that this process has looked at, and attempts of it that brought nothing."""
@@ -147,7 +147,9 @@ FAMILIES: Mapping[str, Callable[[Any], Metric]] = {
     "bytes_saved": _counter("clipsaver_bytes_saved", "Bytes of the clips that this process has stored."),
     "saving_halted": _gauge("clipsaver_saving_halted", "Whether nothing is fetched because the storage takes nothing."),
     "storage_free": _gauge("clipsaver_storage_free_bytes", "Room for clips beside what stays free."),
-    "pictures": _gauge("clipsaver_videos_without_pictures", "Stored videos without pictures by state.", "state"),
+    "pictures": _gauge(
+        "clipsaver_videos_without_pictures", "Stored videos without pictures by state; 100,000 at most.", "state"
+    ),
     "pictures_made": _counter("clipsaver_videos_pictured", "Videos whose pictures this process has made."),
     "pictures_not_made": _counter("clipsaver_pictures_failures", "Attempts at pictures that brought none."),
     "pictures_halted": _gauge("clipsaver_pictures_halted", "Whether no video is looked at because that can't work."),

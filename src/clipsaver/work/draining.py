@@ -10,16 +10,14 @@ LAST_CHANCE: Final = 2.0
 """Seconds that it may still take."""
 
 
-async def unless_draining(
-    work: Coroutine[Any, Any, T], draining: asyncio.Event, *, last_chance: float = LAST_CHANCE
-) -> T | None:
+async def unless_draining(work: Coroutine[Any, Any, T], draining: asyncio.Event) -> T | None:
     """Let something be done; None when the program is about to end, and it takes too long."""
     task = asyncio.ensure_future(work)
     told = asyncio.ensure_future(draining.wait())
     try:
         await asyncio.wait([task, told], return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
-            await asyncio.wait([task], timeout=last_chance)
+            await asyncio.wait([task], timeout=LAST_CHANCE)
         return await task if task.done() else None
     finally:
         told.cancel()

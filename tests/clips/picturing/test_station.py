@@ -413,7 +413,7 @@ class TestWorker:
 
     async def test_hands_back_what_takes_too_long(self, gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
         """When the program is about to end, a video that is being looked at is as if it had not been claimed."""
-        monkeypatch.setattr("clipsaver.clips.picturing.station.LAST_CHANCE", 0.05)
+        monkeypatch.setattr("clipsaver.work.draining.LAST_CHANCE", 0.05)
         await gallery.store(gallery.film())
         looking, never = asyncio.Event(), asyncio.Event()
 

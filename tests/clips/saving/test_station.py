@@ -381,14 +381,14 @@ class TestLeases:
         worker = shop.worker()
         taken = await shop.claim(worker)
         assert taken is not None
-        monkeypatch.setattr("clipsaver.clips.saving.station.LAST_CHANCE", 0.05)
+        monkeypatch.setattr("clipsaver.work.draining.LAST_CHANCE", 0.05)
         shop.simulator.faults.add("stall", "GET /attachments/*", seconds=0.5)
         taken[1].draining.set()
         await worker.work(*taken)
         assert await shop.states() == {"pending": 1}
         assert await shop.pool.fetchval("select count(*) from downloads") == 0
         shop.simulator.faults.clear()
-        monkeypatch.setattr("clipsaver.clips.saving.station.LAST_CHANCE", 30)
+        monkeypatch.setattr("clipsaver.work.draining.LAST_CHANCE", 30)
         again = await shop.claim(worker)
         assert again is not None
         again[1].draining.set()

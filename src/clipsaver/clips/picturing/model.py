@@ -67,7 +67,7 @@ class Ending:
 
 @frozen(kw_only=True)
 class Pictured:
-    """How far the pictures of all stored videos are."""
+    """How far the pictures of all stored videos are; very large numbers are only known to be as large."""
 
     waiting: int = 0
     failed: int = 0

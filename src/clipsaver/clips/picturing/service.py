@@ -16,6 +16,8 @@ log = structlog.get_logger("clipsaver.pictures")
 
 AT_ONCE: Final = 1_000
 MOST: Final = 1_000
+COUNTED: Final = 100_000
+"""Videos without pictures, of each state, that are counted for the metrics."""
 LOOKED_AT: Final = 2_000
 """Videos without pictures, of each state, that are looked at to count a channel's among them."""
 
@@ -65,9 +67,9 @@ class Pictures:
         return total
 
     async def of_all(self) -> Pictured:
-        """Count the stored videos that wait for their pictures, and those that have none for a reason."""
+        """Count the stored videos that wait for their pictures, and those that have none for a reason; not for ever."""
         async with self.pool.acquire() as conn:
-            return await store.pictured(conn)
+            return await store.pictured(conn, most=COUNTED)
 
     async def of_channel(self, channel_id: int) -> Unmade:
         """Count a channel's clips that wait for their pictures, and those that have none for a reason."""

@@ -30,7 +30,7 @@ from clipsaver.media.storage.base import Storage
 from clipsaver.media.storage.errors import NotStored, StorageFull, StorageRefused, StorageUnavailable, StoredDiffers
 from clipsaver.postgres.few import Few
 from clipsaver.postgres.pool import Connection, Pool
-from clipsaver.work.draining import LAST_CHANCE, unless_draining
+from clipsaver.work.draining import unless_draining
 from clipsaver.work.worker import Lease, Station
 
 log = structlog.get_logger("clipsaver.pictures")
@@ -106,7 +106,7 @@ class PicturingWork:
         with structlog.contextvars.bound_contextvars(sha256=job.sha256.hex()):
             picture = Picture(few=self._few, storage=self.storage, studio=self.studio, job=job, token=lease.token)
             try:
-                examined = await unless_draining(picture(), lease.draining, last_chance=LAST_CHANCE)
+                examined = await unless_draining(picture(), lease.draining)
             except (LeaseLost, asyncio.CancelledError):
                 raise
             except Leaving:

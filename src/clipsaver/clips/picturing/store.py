@@ -139,9 +139,13 @@ from chosen where t.sha256 = chosen.sha256
 returning true
 """
 
+# As far as counting is quick: after an upgrade all the videos there are can wait.
 UNMADE: Final = """
-select state::text as state, case when state = 'failed' then reason end as reason, count(*) as videos
-from thumbnails where state <> 'made' group by 1, 2
+(select 'pending' as state, null as reason, count(*) as videos
+ from (select from thumbnails where state = 'pending' order by due_at limit $1) waiting)
+union all
+(select 'failed', reason, count(*)
+ from (select reason from thumbnails where state = 'failed' order by due_at limit $1) bare group by reason)
 """
 
 # A video that has its pictures is not in the index: what has none is looked at, and of that so many at most.
@@ -230,11 +234,11 @@ async def unmade_of_channel(conn: Connection, channel_id: int, *, most: int) -> 
     )
 
 
-async def pictured(conn: Connection) -> Pictured:
-    """Count the videos without pictures."""
+async def pictured(conn: Connection, *, most: int) -> Pictured:
+    """Count the videos without pictures, up to so many of each state."""
     states: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
-    for row in await conn.fetch(UNMADE):
+    for row in await conn.fetch(UNMADE, most):
         states[row["state"]] += row["videos"]
         if row["reason"] is not None:
             reasons[row["reason"]] += row["videos"]

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import Enum, auto
 from functools import partial
@@ -47,6 +47,7 @@ from clipsaver.media.storage.base import Storage
 from clipsaver.media.storage.errors import StorageFull, StorageRefused, StorageUnavailable
 from clipsaver.postgres.few import Few
 from clipsaver.postgres.pool import Connection, Pool
+from clipsaver.work.draining import unless_draining
 from clipsaver.work.worker import Lease, Station
 
 log = structlog.get_logger("clipsaver.saving")
@@ -54,8 +55,6 @@ log = structlog.get_logger("clipsaver.saving")
 MOST_GUILDS: Final = 50
 MOST_TRIES: Final = 100
 """Servers that one claim looks at, and clips of a server that it passes over, each with its reason."""
-LAST_CHANCE: Final = 2.0
-"""Seconds that a download may still take when the program is about to end."""
 HEAL_EVERY: Final = 10.0
 HEAL_AT_ONCE: Final = 500
 CONNECTIONS: Final = 2
@@ -256,7 +255,7 @@ class SavingWork:
                 token=lease.token,
             )
             try:
-                size = await _unless_draining(save(), lease.draining)
+                size = await unless_draining(save(), lease.draining)
             except (LeaseLost, asyncio.CancelledError):
                 raise
             except Exception as error:  # noqa: BLE001 - each has its place on the row
@@ -294,18 +293,3 @@ class SavingWork:
                 await store.set_lacks_room(conn, save.job.guild_id, lacks=True)
         if not held:
             raise LeaseLost(LEASE_LOST)
-
-
-async def _unless_draining(saving: Coroutine[Any, Any, int], draining: asyncio.Event) -> int | None:
-    """Let a clip be saved; None when the program is about to end, and it takes too long."""
-    task = asyncio.ensure_future(saving)
-    told = asyncio.ensure_future(draining.wait())
-    try:
-        await asyncio.wait([task, told], return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            await asyncio.wait([task], timeout=LAST_CHANCE)
-        return await task if task.done() else None
-    finally:
-        told.cancel()
-        task.cancel()
-        await asyncio.wait([task, told])
