@@ -43,7 +43,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Namespace]]:
         signal.signal(number, handler)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["demo", "--help"], ["run", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["demo", "--help"], ["run", "--help"], ["export", "--help"], ["import", "--help"]]
+)
 def test_help_costs_nothing(arguments: list[str]) -> None:
     """Help is there without importing any of the program."""
     ended = subprocess.run(  # noqa: S603 - our own interpreter
@@ -81,9 +83,29 @@ def test_the_demo_as_it_is_wanted(asked: list[Namespace]) -> None:
     assert expected.items() <= vars(asked[0]).items()
 
 
+def test_an_export_as_it_is_wanted(asked: list[Namespace]) -> None:
+    """Every option counts; without any, everything is exported."""
+    __main__.main(["export", "there"])
+    assert {"folder": Path("there"), "guild": None, "channel": None, "since": None}.items() <= vars(asked[0]).items()
+    __main__.main(["export", "there", "--guild", "1", f"--channel={2**63 - 1}", "--since=30d", "--config=my.toml"])
+    expected = {"guild": 1, "channel": 2**63 - 1, "since": "30d", "config": Path("my.toml")}
+    assert expected.items() <= vars(asked[1]).items()
+
+
+def test_an_import_as_it_is_wanted(asked: list[Namespace]) -> None:
+    """What is gone stays so unless it is asked for."""
+    __main__.main(["import", "there"])
+    __main__.main(["import", "there", "--gone"])
+    assert [(Path("there"), False), (Path("there"), True)] == [(options.folder, options.gone) for options in asked]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
+        ["export"],
+        ["export", "there", "--guild", "friends"],
+        ["export", "there", "--channel", str(2**63)],
+        ["import"],
         [],
         ["dance"],
         ["demo", "--channels", "0"],

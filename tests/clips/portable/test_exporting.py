@@ -200,7 +200,7 @@ async def test_a_file_that_is_not_what_it_was(house: House, damage: str) -> None
         case "changed":
             path.write_bytes(b"wrong")
         case "shorter":
-            path.write_bytes(b"righ")
+            path.write_bytes(b"rig")
         case "a link":
             path.symlink_to(elsewhere)
         case "a folder":
