@@ -15,6 +15,7 @@ from clipsaver.errors import ClipsaverError
 from clipsaver.postgres import ranges
 from clipsaver.postgres.ranges import Ranges
 from clipsaver.scans import plan
+from clipsaver.scans.courtesy import Turn
 from clipsaver.scans.model import Run
 
 READ_AHEAD = 64
@@ -54,6 +55,7 @@ class Reader:
     draining: asyncio.Event
     room: asyncio.Semaphore
     """One for each page in hand, shared with all other runs."""
+    turn: Turn
     _ahead: asyncio.Semaphore = field(factory=lambda: asyncio.Semaphore(READ_AHEAD), init=False)
     _in_hand: int = field(default=0, init=False)
     _arrived: "asyncio.Queue[ReadPage | None]" = field(factory=asyncio.Queue, init=False)
@@ -101,6 +103,7 @@ class Reader:
         try:
             while ask := plan.next_ask(todo, direction=self.run.direction, left=left):
                 await self._ahead.acquire()
+                await self.turn.let_pass()
                 page = await self.history.page(
                     self.run.channel_id, before=ask.before, after=ask.after, limit=ask.limit, on_wait=self.on_wait
                 )

@@ -16,6 +16,7 @@ from clipsaver.discord.rest import Forbidden
 from clipsaver.errors import ClipsaverError, LeaseLost
 from clipsaver.postgres.pool import Connection, Pool, in_transaction
 from clipsaver.scans import store
+from clipsaver.scans.courtesy import Courtesy
 from clipsaver.scans.keeping import Keeper
 from clipsaver.scans.model import Figures, Run, RunStatus
 from clipsaver.scans.steps import ChannelUnreadable, Crawl
@@ -55,6 +56,7 @@ class ScanWork:
     bot_id: int
     lease_time: timedelta
     tally: Tally = field(factory=Tally)
+    courtesy: Courtesy = field(factory=Courtesy, init=False)
     keeper: Keeper = field(
         default=Factory(
             lambda self: Keeper(pool=self.pool, clips=self.clips, lease_time=self.lease_time), takes_self=True
@@ -101,6 +103,7 @@ class ScanWork:
                 history=self.history,
                 access=self.access,
                 keeper=self.keeper,
+                courtesy=self.courtesy,
                 defaults=self.defaults,
                 application_id=self.application_id,
                 bot_id=self.bot_id,

@@ -22,6 +22,7 @@ from clipsaver.postgres import ranges
 from clipsaver.postgres.pool import Connection
 from clipsaver.postgres.ranges import Ranges
 from clipsaver.scans import plan, store
+from clipsaver.scans.courtesy import Courtesy, Turn
 from clipsaver.scans.keeping import Keeper
 from clipsaver.scans.model import LEASE_LOST, Advance, ChannelRules, Figures, Rescan, Run, RunStatus
 from clipsaver.scans.reading import Reader, ReadPage
@@ -59,6 +60,7 @@ class Crawl:
     history: History
     access: Access
     keeper: Keeper
+    courtesy: Courtesy
     defaults: Mapping[str, Any]
     """``guild_defaults`` of the configuration."""
     application_id: int
@@ -80,12 +82,13 @@ class Crawl:
     async def __call__(self) -> Run | None:
         """Read until nothing is left: the ended run, or None when the worker drains and the run has to go back."""
         try:
-            await self._prepare()
-            while plan.next_ask(self.todo, direction=self.run.direction, left=self._left(self.figures)):
-                if self.lease.draining.is_set():
-                    return None
-                await self._read_and_keep()
-            return await self._end()
+            with self.courtesy.begin() as turn:
+                await self._prepare()
+                while plan.next_ask(self.todo, direction=self.run.direction, left=self._left(self.figures)):
+                    if self.lease.draining.is_set():
+                        return None
+                    await self._read_and_keep(turn)
+                return await self._end()
         finally:
             if self._telling is not None:
                 self._telling.cancel()
@@ -138,7 +141,7 @@ class Crawl:
 
     # ── reading ──
 
-    async def _read_and_keep(self) -> None:
+    async def _read_and_keep(self, turn: Turn) -> None:
         """Read on while what has arrived is committed, until the todo is read or trouble comes."""
         reader = Reader(
             history=self.history,
@@ -150,6 +153,7 @@ class Crawl:
             on_wait=self._waiting,
             draining=self.lease.draining,
             room=self.keeper.room,
+            turn=turn,
         )
         async with aclosing(reader.pages(self.todo, self._left(self.figures))) as arriving:
             async for pages in arriving:
