@@ -203,6 +203,11 @@ class Ran:
         return process.returncode, out.decode(), err.decode()
 
 
+def videos(folder: Path) -> int:
+    """How many files of clips there are."""
+    return len([*folder.glob("clips/*/*/*")])
+
+
 async def test_beside_a_running_bot(discord: Simulator, tmp_path: Path) -> None:
     """Both join its embedded database; another installation takes what it has saved, without a token."""
     environ = settings(discord, tmp_path, CLIPSAVER_DISCORD_MEDIA_ORIGINS=discord.cdn_origin)
@@ -220,7 +225,7 @@ async def test_beside_a_running_bot(discord: Simulator, tmp_path: Path) -> None:
         assert expected
         status, out, err = await run("export", "export")
         assert (0, "") == (status, err), err
-        assert expected == len([*tmp_path.glob("export/clips/*/*/*")])
+        assert expected == videos(tmp_path / "export")
         status, out, err = await run("export", "export")
         assert (0, "") == (status, err), err
         assert f"right already {expected}" in out.splitlines()

@@ -16,7 +16,7 @@ from clipsaver.clips.portable.exporting import Export, Stopped
 from clipsaver.clips.portable.folder import Folder
 from clipsaver.clips.portable.model import Scope, Tally
 from clipsaver.errors import NotThere, StartFailed
-from clipsaver.media.storage import NotStored, StorageUnavailable, picture_name
+from clipsaver.media.storage import StorageUnavailable, picture_name
 from tests.clips.portable.house import CHANNEL, GUILD, House, message_id, moment
 from tests.clips.portable.test_pages import Reader
 
@@ -544,6 +544,20 @@ async def test_a_list_of_another_channel(house: House) -> None:
     assert 2 == len(house.entries())
 
 
+async def test_a_damaged_list_that_is_not_looked_at(house: House) -> None:
+    """An export of something else leaves it as it is; it is in the sums again once it was mended."""
+    await house.channel(1, "other")
+    await house.clip()
+    await house.clip(channel_id=1)
+    await house.export()
+    house.list_path(1).write_bytes(b"nonsense")
+    assert 0 == (await house.export(Scope(channel_id=CHANNEL))).left_out.total()
+    assert b"nonsense" == house.list_path(1).read_bytes()
+    assert 0 == house.checked().returncode
+    await house.export()
+    assert 2 == len(house.entries())
+
+
 # ── the folder ──
 
 
@@ -595,6 +609,34 @@ async def test_a_folder_that_leads_elsewhere(house: House) -> None:
     assert 1 == tally.left_out.total()
     assert "is a link to somewhere else" in tally.complaints[0]
     assert [] == [*elsewhere.iterdir()]
+
+
+async def test_a_place_that_can_not_be_written_to(house: House) -> None:
+    """Everything else is exported all the same."""
+    await house.channel(1, "after")
+    await house.channel(900, "last")
+    for seconds in range(25):
+        await house.clip(seconds)
+    await house.clip(channel_id=1)
+    await house.clip(channel_id=900)
+    await house.export(Scope(channel_id=1))
+    (house.folder / "clips/Friends/clips").write_bytes(b"in the way")
+    tally = await house.export()
+    assert {"not taken by the folder": 25} == dict(tally.left_out)
+    assert 2 == len(house.entries())
+    assert 0 == house.checked().returncode
+
+
+async def test_more_than_a_page(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clips and channels are asked for a few at a time, and none is left out or taken twice."""
+    monkeypatch.setattr(exporting, "ROWS", 2)
+    for channel_id in range(1, 5):
+        await house.channel(channel_id, f"channel {channel_id}")
+        for seconds in (0, 0, 0, 1, 2):
+            await house.clip(seconds, channel_id=channel_id)
+    tally = await house.export()
+    assert (20, 20) == (tally.clips, tally.written)
+    assert 20 == len(house.entries())
 
 
 async def test_private(house: House) -> None:
@@ -656,11 +698,5 @@ async def test_pages_that_can_not_be_written(house: House) -> None:
     (house.folder / f"pages/10/{CHANNEL}-1.html").unlink()
     (house.folder / f"pages/10/{CHANNEL}-1.html").mkdir()
     tally = await house.export()
-    assert {"the folder can't be written to": 1} == dict(tally.left_out)
+    assert {"not taken by the folder": 1} == dict(tally.left_out)
     assert 0 == house.checked().returncode
-
-
-def test_kinds() -> None:
-    """What nobody thought of has a kind, too."""
-    assert "not readable or not writable" == exporting._kind(StorageUnavailable("x"))
-    assert "missing in the storage" == exporting._kind(NotStored("x"))

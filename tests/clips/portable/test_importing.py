@@ -11,11 +11,12 @@ import orjson
 import pytest
 from attrs import evolve
 
+from clipsaver.clips.portable import store
 from clipsaver.clips.portable.folder import Folder
 from clipsaver.clips.portable.importing import Import, Stopped
-from clipsaver.clips.portable.model import Tally
+from clipsaver.clips.portable.model import Clip, Place, Tally
 from clipsaver.errors import StartFailed
-from clipsaver.media.storage import Storage, StorageUnavailable, blob_name, open_storage
+from clipsaver.media.storage import Incoming, Storage, StorageUnavailable, blob_name, open_storage
 from clipsaver.media.storage.local import LocalStorage
 from tests.clips.portable.house import ANN, CHANNEL, GUILD, House, moment
 
@@ -256,6 +257,52 @@ async def test_links_and_pipes(house: House, other: House) -> None:
     told = " ".join(tally.complaints)
     assert "is no file" in told
     assert "can't be read: " in told
+    await other.check()
+
+
+async def test_many_links(house: House, other: House) -> None:
+    """However many: the rest is taken."""
+    clips = [await house.clip(seconds) for seconds in range(30)]
+    await house.export()
+    for clip_id in clips[:25]:
+        house.path_of(clip_id).unlink()
+        house.path_of(clip_id).symlink_to("/etc/passwd")
+    tally = await other.take()
+    assert (5, {"missing or damaged in the folder": 25}) == (tally.written, dict(tally.left_out))
+
+
+async def test_what_the_database_can_not_hold(house: House, other: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that looks right and is not, is one sentence."""
+    clips = await filled(house)
+    change(house, clips[0], lambda line: line.update(title="too much"))
+    real = store.put_clip
+
+    async def put_clip(conn: Any, clip: Clip, place: Place) -> bool:
+        return await real(conn, evolve(clip, width=2**40) if clip.title == "too much" else clip, place)
+
+    monkeypatch.setattr(store, "put_clip", put_clip)
+    tally = await other.take()
+    assert (4, 1) == (tally.written, tally.left_out.total())
+    assert "the database does not take it: " in tally.complaints[0]
+
+
+async def test_bytes_that_vanish_meanwhile(house: House, other: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is gone again before its row is written is kept again."""
+    await house.clip()
+    await house.export()
+    real, times = LocalStorage.keep, 0
+
+    async def keep(storage: LocalStorage, incoming: Incoming, **more: Any) -> bytes:
+        nonlocal times
+        times += 1
+        sha256 = await real(storage, incoming, **more)
+        if times == 1:
+            await storage.delete(blob_name(sha256))
+        return sha256
+
+    monkeypatch.setattr(LocalStorage, "keep", keep)
+    assert 1 == (await other.take()).written
+    assert 2 == times
     await other.check()
 
 

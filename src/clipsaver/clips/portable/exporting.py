@@ -1,8 +1,8 @@
 """An export: channel by channel, each clip's file first, then the channel's list and its pages; the sums come last."""
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import ExitStack, aclosing
 from functools import partial
 from typing import Final
 
@@ -21,7 +21,7 @@ from clipsaver.clips.portable.places import Places
 from clipsaver.clips.portable.showing import Showing
 from clipsaver.clips.saving.model import ClipState
 from clipsaver.errors import BadInput, ClipsaverError, NotThere
-from clipsaver.media.storage import NotStored, Storage, StorageFull, blob_name
+from clipsaver.media.storage import NotStored, Storage, StorageFull, StorageRefused, StorageUnavailable, blob_name
 from clipsaver.postgres.pool import Pool
 
 log = structlog.get_logger("clipsaver.portable")
@@ -32,6 +32,7 @@ MOST_SHARED: Final = 50_000
 """Files that are remembered for others with the same bytes; one that was forgotten is copied again."""
 MOST_TROUBLES: Final = 20
 """In a row, of a storage that doesn't answer: nobody waits for a million of them."""
+FOLDER: Final = "not taken by the folder"
 GONE: Final = frozenset({ClipState.GONE, ClipState.DELETED})
 
 
@@ -116,7 +117,7 @@ class Export:
         except Stopped:
             raise
         except ClipsaverError as error:
-            self.tally.complain("the folder can't be written to", f"The list of {place.folder}: {error.message}")
+            self.tally.complain(FOLDER, f"The list of {place.folder}: {error.message}")
 
     async def _listed(self, place: Place, name: str) -> int:
         if not self.folder.has(name):
@@ -179,7 +180,7 @@ class Export:
 
     def _left_out(self, clip: Clip, error: ClipsaverError) -> None:
         self.tally.complain(_kind(error), f"{clip.filename!r} of message {clip.message_id}: {error.message}")
-        self._troubles = 0 if isinstance(error, NotStored | StorageFull | Damaged) else self._troubles + 1
+        self._troubles = self._troubles + 1 if isinstance(error, Away) else 0
         if self._troubles >= MOST_TROUBLES:
             raise Stopped(f"It goes no further now: {error.message}") from error
 
@@ -225,11 +226,20 @@ class Export:
         if self.folder.free() < clip.bytes:
             raise StorageFull(f"There is no room for it in {self.folder.root}.")
         async with self.folder.arrivals.open() as incoming:
-            async for piece in self.storage.read(blob_name(clip.sha256)):
-                await incoming.write(piece)
+            async with aclosing(self._pieces(clip)) as pieces:
+                async for piece in pieces:
+                    await incoming.write(piece)
             if await incoming.seal() != clip.sha256:
                 raise Damaged("its bytes in the storage are not what they were.")
             await self.folder.put(incoming, clip.file, modified=clip.posted_at)
+
+    async def _pieces(self, clip: Clip) -> AsyncGenerator[bytes, None]:
+        """What the storage has; trouble with it is told apart from trouble with the folder."""
+        try:
+            async for piece in self.storage.read(blob_name(clip.sha256)):
+                yield piece
+        except (StorageRefused, StorageUnavailable) as error:
+            raise Away(error.message) from error
 
     # ── the end ──
 
@@ -268,6 +278,10 @@ class Export:
         """What is wrong with a list was said when it was read first."""
 
 
+class Away(ClipsaverError):
+    """The storage gives nothing now."""
+
+
 class Damaged(ClipsaverError):
     """The storage has other bytes than it should."""
 
@@ -287,7 +301,9 @@ def _kind(error: ClipsaverError) -> str:
             return "missing in the storage"
         case Damaged():
             return "damaged in the storage"
+        case Away():
+            return "not given by the storage"
         case StorageFull():
             return "no room"
         case _:
-            return "not readable or not writable"
+            return FOLDER

@@ -208,11 +208,13 @@ class Folder:
         self._unsynced.add(target.parent)
 
     def _link(self, source: str, name: str) -> bool:
+        if not self.has(source):
+            return False
         target, beside = self._target(name), self.arrivals.free_path()
         try:
-            os.link(self.root / source, beside, follow_symlinks=False)
+            os.link(self.root / source, beside)
             beside.replace(target)
-        except (OSError, NotImplementedError):
+        except OSError:
             return False
         finally:
             files.remove(beside)

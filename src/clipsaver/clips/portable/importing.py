@@ -1,7 +1,8 @@
 """An import: list by list, each clip's bytes checked, then stored, and only then written down."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from contextlib import aclosing
 from functools import partial
 from itertools import islice
 from typing import Final
@@ -18,7 +19,7 @@ from clipsaver.clips.portable.model import Clip, Place, Tally
 from clipsaver.clips.portable.store import Known
 from clipsaver.clips.saving.model import ClipState
 from clipsaver.clips.saving.store import insert_blob, lock_blob
-from clipsaver.errors import BadInput, ClipsaverError, StartFailed
+from clipsaver.errors import ClipsaverError, StartFailed
 from clipsaver.media.storage import Storage, StorageFull, StorageUnavailable, StoredDiffers, blob_name
 from clipsaver.media.storage.incoming import Incoming
 from clipsaver.postgres.pool import Connection, Pool, in_transaction
@@ -75,10 +76,8 @@ class Import:
                     await self._list(listing)
             except Stopped:
                 raise
-            except BadInput as error:
-                self.tally.complain("the list is damaged", f"{name} can't be used: {error.message}.")
             except ClipsaverError as error:
-                self.tally.complain("the list is damaged", f"{name} can't be used: {error.message}")
+                self.tally.complain("the list is damaged", f"{name} can't be used: {error.message.rstrip('.')}.")
         if lists < expected:
             self.tally.complain("the list is damaged", f"Of {expected:,} lists there are {lists:,}.")
 
@@ -141,7 +140,7 @@ class Import:
             self.tally.bytes += clip.bytes
 
     def _left_out(self, clip: Clip, error: ClipsaverError) -> None:
-        ours = isinstance(error, NoFile | Refused)
+        ours = isinstance(error, Refused)
         kind = "missing or damaged in the folder" if ours else "not taken by the storage"
         self.tally.complain(kind, f"{clip.clip_id}: {error.message}")
         self._troubles = 0 if ours else self._troubles + 1
@@ -159,8 +158,8 @@ class Import:
             await self._keep(place, clip, incoming)
 
     async def _read(self, clip: Clip, incoming: Incoming) -> None:
-        with self.folder.open(clip.file) as file:
-            while piece := await self.folder.read(file, clip.file):
+        async with aclosing(self._pieces(clip.file)) as pieces:
+            async for piece in pieces:
                 await incoming.write(piece)
                 if incoming.size > clip.bytes:
                     break
@@ -168,6 +167,15 @@ class Import:
             raise Refused(f"{clip.file} has another length than {clip.bytes} bytes.")
         if await incoming.digest() != clip.sha256:
             raise Refused(f"{clip.file} is not what its checksum says.")
+
+    async def _pieces(self, name: str) -> AsyncGenerator[bytes, None]:
+        """What is in a file of the folder; trouble with it is told apart from trouble with the storage."""
+        try:
+            with self.folder.open(name) as file:
+                while piece := await self.folder.read(file, name):
+                    yield piece
+        except ClipsaverError as error:
+            raise Refused(error.message) from error
 
     async def _keep(self, place: Place, clip: Clip, incoming: Incoming) -> None:
         """Have the bytes in the storage, and then the rows that say so."""
