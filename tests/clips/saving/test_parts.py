@@ -121,3 +121,15 @@ async def test_a_storage_that_says_nothing(tmp_path: Path, monkeypatch: pytest.M
         room.well()
         assert not room.fits(2**62, 0)
         assert not await room.takes(0)
+
+
+async def test_those_that_fail_together_are_one_trouble(tmp_path: Path) -> None:
+    """However many downloads a fault hits at once, the storage is tried again as soon as after one."""
+    now = 100.0
+    async with await open_storage("", data_dir=tmp_path) as storage:
+        room = Room(storage=storage, clock=lambda: now)
+        for _ in range(8):
+            room.failed(StorageUnavailable("Away."))
+        assert not await room.takes(0)
+        now += 1.0
+        assert await room.takes(0)

@@ -614,6 +614,38 @@ class TestRoom:
         await shop.work_off(worker)
         assert await shop.pool.fetchval("select count(*) from clips where reason_code = 'storage'") == 1
 
+    async def test_other_bytes_in_their_place(self, shop: Workshop) -> None:
+        """What lies under a hash and has another length was never right: it is replaced, and the log says so."""
+        await shop.post(VIDEO)
+        await shop.work_off()
+        path = shop.storage.local_path(blob_name((await shop.clip())["sha256"]))
+        assert path is not None
+        path.write_bytes(b"wrong")
+        await shop.post(VIDEO)
+        with capture_logs() as logs:
+            await shop.work_off()
+        assert [line["log_level"] for line in logs if line["event"] == "saving.wrong_bytes"] == ["error"]
+        assert await shop.states() == {"stored": 2}
+        await shop.check()
+
+    async def test_a_storage_that_does_not_say(self, shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Nobody waits for long for whether the bytes are there: nothing is written, and it is tried again."""
+        await shop.post(VIDEO)
+        monkeypatch.setattr(steps, "LOOK", 0.01)
+
+        async def silent(*_: object) -> None:
+            await asyncio.Event().wait()
+
+        with monkeypatch.context() as patch:
+            patch.setattr(LocalStorage, "look", silent)
+            await shop.work_off()
+        clip = await shop.clip()
+        assert (clip["state"], clip["attempts"], clip["reason_code"]) == ("pending", 0, "storage")
+        assert await shop.pool.fetchval("select count(*) from blobs") == 0
+        await shop.due()
+        await shop.work_off()
+        assert await shop.states() == {"stored": 1}
+
 
 class TestAsking:
     """What people and metrics ask."""

@@ -72,10 +72,11 @@ class Room:
         return False
 
     def failed(self, error: ClipsaverError) -> None:
-        """Give the storage a rest, longer each time."""
-        self._until = self.clock() + min(FIRST_PAUSE * 2 ** min(self._troubles, 20), LONGEST_PAUSE)
+        """Give the storage a rest, longer each time; those that fail together are one time."""
+        if self.clock() >= self._until:
+            self._until = self.clock() + min(FIRST_PAUSE * 2 ** min(self._troubles, 20), LONGEST_PAUSE)
+            self._troubles += 1
         self._seen_at = float("-inf")
-        self._troubles += 1
         self._halt(error.message, kind=HaltKind.FULL if isinstance(error, StorageFull) else HaltKind.TROUBLE)
 
     def well(self) -> None:
