@@ -153,3 +153,23 @@ async def test_opened_again(storage: Storage, url: str, tmp_path: Path) -> None:
     async with await open_storage(url, data_dir=tmp_path / "data") as again:
         assert b"clip" == await whole(again.read(blob_name(kept)))
         await again.check()
+
+
+async def test_what_is_known_of_it(storage: Storage) -> None:
+    """How long it is, and since when it lies there."""
+    name = blob_name(await keep(storage, b"clip"))
+    found = await storage.look(name)
+    assert found is not None
+    assert (name, 4) == (found.name, found.size)
+    assert found.modified.tzinfo is not None
+    assert None is await storage.look(ABSENT)
+
+
+async def test_its_label(storage: Storage) -> None:
+    """Tells it from others; it is no file among the others."""
+    assert None is await storage.label()
+    for text in ("first", "second"):
+        await storage.set_label(text)
+        assert text == await storage.label()
+    assert [] == [one async for one in storage.listing("blobs")]
+    assert 0 == await storage.abort_uploads(older_than=datetime.now(UTC))
