@@ -32,6 +32,8 @@ GOOD = Summary(
     messages_read=1000,
     clips_there=120,
     clips_found=120,
+    saved=7,
+    saved_bytes=3 * 2**20,
     missing=0,
     unexpected=0,
     gaps=0,
@@ -52,6 +54,7 @@ def test_exact() -> None:
     assert GOOD.exact
     assert evolve(GOOD, stopped_with=None).exact
     assert GOOD.as_text().endswith("\nExactly what is there.")
+    assert "saved by then    7, 3 MB\n" in GOOD.as_text()
     assert "3 in 40 requests\n" in GOOD.as_text()
     assert {"exact": True, "messages_per_second": 500.0, "clips_found": 120}.items() <= GOOD.as_json().items()
 

@@ -10,6 +10,8 @@ from attrs import define, field
 from clipsaver.app.demo.summary import Summary
 from clipsaver.channels import store as channels_store
 from clipsaver.clips import store as clips_store
+from clipsaver.clips.saving.figures import store as saving_figures
+from clipsaver.clips.saving.model import ClipState
 from clipsaver.postgres import ranges
 from clipsaver.postgres.pool import Pool
 from clipsaver.scans import store as scans_store
@@ -90,6 +92,7 @@ class Stage:
                 there.update(clips)
         async with self.pool.acquire() as conn:
             found = set(await clips_store.get_clip_ids(conn, [channel.id for channel in self.channels]))
+            saved = await saving_figures.of_guild(conn, self.guild_id)
             gaps = 0
             for channel in self.channels:
                 row, run = await channels_store.get_channel(conn, channel.id), runs.get(channel.id)
@@ -105,6 +108,8 @@ class Stage:
             clips_found=len(found),
             missing=len(there - found),
             unexpected=len(found - there),
+            saved=saved.of(ClipState.STORED),
+            saved_bytes=saved.bytes,
             gaps=gaps,
             unfinished=len(self.channels) - sum(run.status is RunStatus.SUCCEEDED for run in runs.values()),
             requests=stats.requests.total(),

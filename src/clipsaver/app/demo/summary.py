@@ -5,6 +5,8 @@ from typing import Any
 
 from attrs import asdict, frozen
 
+from clipsaver.words.text import size
+
 
 @frozen(kw_only=True)
 class Summary:
@@ -20,6 +22,9 @@ class Summary:
     """Clips that are there and were not found."""
     unexpected: int
     """Clips that were found and are not there."""
+    saved: int = 0
+    """Clips whose bytes are in the storage by then; saving goes on beside the scans, and after them."""
+    saved_bytes: int = 0
     gaps: int
     """Pieces of the channels' histories that nobody has read."""
     unfinished: int
@@ -57,6 +62,7 @@ class Summary:
         lines = [
             f"messages read    {self.messages_read:,} of {self.messages:,} in {self.channels:,} channels",
             f"clips found      {self.clips_found:,} of {self.clips_there:,} there",
+            f"saved by then    {self.saved:,}, {size(self.saved_bytes)}",
             f"gaps             {self.gaps:,}",
             f"429s             {self.throttled:,} in {self.requests:,} requests"
             + ("" if self.rate_limits else " (rate limits off)"),
