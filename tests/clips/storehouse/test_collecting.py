@@ -165,6 +165,42 @@ async def test_too_many_are_missing(bench: Bench, monkeypatch: pytest.MonkeyPatc
     assert await bench.pool.fetchval("select count(*) from clips where state = 'stored'") == 10
 
 
+async def test_uploads_that_nobody_may_list(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Are no reason to fail: the rest is done, and the log says it."""
+
+    async def refused(*_: object, **__: object) -> int:
+        raise StorageUnavailable("403")
+
+    monkeypatch.setattr(LocalStorage, "abort_uploads", refused)
+    await bench.keep(DATA)
+    await bench.age()
+    with capture_logs() as logs:
+        assert await collected(bench) == {"unknown": 1}
+    assert "storehouse.uploads_not_listed" in {line["event"] for line in logs}
+
+
+async def test_it_stops_while_it_counts(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And before a mark is made."""
+    await bench.keep(DATA)
+    await bench.age()
+    await bench.picture(DATA)
+    count = collecting.Collecting._count
+
+    async def then_stops(self: collecting.Collecting, over: comparing.Comparing) -> None:
+        await count(self, over)
+        await bench.age()
+        bench.house.stop()
+
+    async def nothing(_: comparing.Comparing) -> AsyncIterator[Any]:
+        for found in list[Any]():
+            yield found
+
+    monkeypatch.setattr(collecting.Collecting, "_count", then_stops)
+    monkeypatch.setattr(comparing.Comparing, "blobs", nothing)
+    assert (await bench.collect())["stopped"] is True
+    assert len(await bench.pictures()) == 1
+
+
 async def test_a_listing_in_no_order(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Can't be compared with anything: nothing is removed."""
     await bench.keep(DATA)

@@ -111,6 +111,51 @@ async def test_a_moment_of_trouble_is_no_loss(bench: Bench, monkeypatch: pytest.
     await bench.check()
 
 
+class TestMarks:
+    """A loss is looked at again under a mark."""
+
+    async def test_another_is_at_it(self, bench: Bench) -> None:
+        """Whoever has marked it decides."""
+        clip_id = await bench.store(DATA)
+        row = await bench.pool.fetchrow("update blobs set deleting_at = clock_timestamp() returning sha256, size")
+        assert row is not None
+        removing = bench.house._removing(bench.house._reading(0.0))
+        assert await removing.lost(_blob(row["sha256"], row["size"])) is None
+        assert (await bench.clip(clip_id))["state"] == "stored"
+
+    async def test_trouble_on_the_second_look(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The mark is taken off, and nothing was lost."""
+        await bench.store(DATA)
+        removing = bench.house._removing(bench.house._reading(0.0))
+
+        async def down(*_: object) -> None:
+            raise StorageUnavailable("Down.")
+
+        monkeypatch.setattr(Reading, "damage_of", down)
+        with pytest.raises(StorageUnavailable):
+            await removing.lost(_blob(sha256(DATA), len(DATA)))
+        assert await bench.pool.fetchval("select deleting_at is null from blobs")
+        await bench.check()
+
+    async def test_the_mark_was_taken_off(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        """By someone who stored the same bytes meanwhile: they stay, and so does the clip."""
+        await bench.store(DATA)
+        bench.path(DATA).unlink()
+        removing = bench.house._removing(bench.house._reading(0.0))
+        damage_of = Reading.damage_of
+
+        async def slowly(self: Reading, blob: Blob) -> object:
+            damage = await damage_of(self, blob)
+            await bench.age()
+            await bench.store(DATA)
+            return damage
+
+        monkeypatch.setattr(Reading, "damage_of", slowly)
+        assert await removing.lost(_blob(sha256(DATA), len(DATA))) is None
+        await bench.check()
+        assert await bench.pool.fetchval("select count(*) from clips where state = 'stored'") == 2
+
+
 async def test_a_disk_that_is_gone(bench: Bench) -> None:
     """A storage that can't be read has lost nothing: nothing changes."""
     clip_id = await bench.store(DATA)

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, TypeVar
 
@@ -24,6 +24,7 @@ from clipsaver.clips.storehouse.model import (
 )
 from clipsaver.clips.storehouse.removing import Removing
 from clipsaver.clips.storehouse.standing import HOW, Standing
+from clipsaver.errors import ClipsaverError
 from clipsaver.media.storage import Storage, Stored
 from clipsaver.media.storage.names import hash_of
 from clipsaver.postgres.few import Few
@@ -35,6 +36,8 @@ T = TypeVar("T")
 
 AT_ONCE: Final = 100
 """Blobs that are marked together: each is gone long before its mark is stale."""
+UPLOAD: Final = timedelta(hours=6)
+"""How long an upload may take, whatever the grace period."""
 
 
 @define(kw_only=True, eq=False)
@@ -66,8 +69,15 @@ class Collecting:
                 self.done["pictures"] += await self.few.in_transaction(partial(self._remove_picture, picture))
             if self.stopping.is_set():
                 return {**self.done, "stopped": True}
-        self.done["uploads"] = await self.storage.abort_uploads(older_than=before)
+        await self._abort_uploads(min(before, datetime.now(UTC) - UPLOAD))
         return self.done
+
+    async def _abort_uploads(self, before: datetime) -> None:
+        """Take back what was sent in parts; not every bucket lets us look, and a rule of its own can do the same."""
+        try:
+            self.done["uploads"] = await self.storage.abort_uploads(older_than=before)
+        except ClipsaverError as error:
+            log.warning("storehouse.uploads_not_listed", reason=error.message)
 
     async def _count(self, comparing: Comparing) -> None:
         """WrongStorage if so much is out of place that it can't be an accident."""

@@ -93,10 +93,12 @@ class Removing:
         if damage is None:
             await self.few.in_transaction(partial(store.unmark, marked=marked))
             return None
-        clips, done = 0, False
-        while not done:
-            released, done = await self.few.in_transaction(partial(self._give_up, marked, damage))
+        clips = 0
+        while (released := await self.few.in_transaction(partial(self._give_up, marked, damage))) == AT_ONCE:
             clips += released
+        if released is None:
+            return None
+        clips += released
         self.tally.lost[damage] += 1
         log.error(
             "storehouse.blob_lost",
@@ -107,14 +109,13 @@ class Removing:
         )
         return damage
 
-    async def _give_up(self, marked: Marked, damage: Damage, conn: Connection) -> tuple[int, bool]:
-        """Let some of its clips wait again, and with the last of them bytes and row go: how many, and whether so."""
+    async def _give_up(self, marked: Marked, damage: Damage, conn: Connection) -> int | None:
+        """Let some of its clips wait again, and with the last of them bytes and row go; None if others do."""
         await lock_blob(conn, marked.sha256)
         if not await store.is_marked(conn, marked):
-            return 0, True
+            return None
         released = await store.release_clips(conn, marked.sha256, why=Why.LOST, reason=reason(damage), limit=AT_ONCE)
-        if released == AT_ONCE:
-            return released, False
-        await self.storage.delete(blob_name(marked.sha256))
-        await store.delete_blob(conn, marked.sha256)
-        return released, True
+        if released < AT_ONCE:
+            await self.storage.delete(blob_name(marked.sha256))
+            await store.delete_blob(conn, marked.sha256)
+        return released

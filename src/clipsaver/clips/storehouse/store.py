@@ -39,7 +39,8 @@ returning b.sha256, b.size, b.checking_until
 """
 
 SET_VERIFIED: Final = """
-update blobs set verified_at = clock_timestamp(), checking_until = null where sha256 = $1 and checking_until = $2
+update blobs set verified_at = clock_timestamp(), checking_until = null
+where sha256 = $1 and checking_until = $2 and deleting_at is null
 """
 
 LET_BE: Final = """

@@ -20,6 +20,7 @@ from clipsaver.media.storage.base import Storage, Stored
 from clipsaver.media.storage.errors import NotStored, StorageFull, StoredDiffers, os_errors
 from clipsaver.media.storage.incoming import Incoming
 from clipsaver.media.storage.signing import signed_link
+from clipsaver.media.storage.uploads import Uploads
 from clipsaver.media.storage.urls import Place
 
 PART: Final = 8 * 1024 * 1024
@@ -94,6 +95,10 @@ class ObjectStorage(Storage):
             for entry in page:
                 if names.is_name(entry["path"]) and (older_than is None or entry["last_modified"] < older_than):
                     yield self._stored(entry)
+
+    async def abort_uploads(self, *, older_than: datetime) -> int:
+        """Take back what was sent in parts, where the bucket says what that is."""
+        return await self.threads.run(Uploads(client=self.client, place=self.place).abort, older_than)
 
     def local_path(self, name: str) -> Path | None:
         """None: nothing lies on this machine."""

@@ -39,7 +39,7 @@ def signed_link(
     return with_more(url, wanted, key_id=os.environ.get("AWS_ACCESS_KEY_ID", ""), secret=secret)
 
 
-def with_more(url: str, wanted: dict[str, str], *, key_id: str, secret: str) -> str:
+def with_more(url: str, wanted: dict[str, str], *, key_id: str, secret: str, method: str = "GET") -> str:
     """Sign an address anew with more in its query (Amazon: Signature Version 4, with query parameters).
 
     As it is if another key than this one signed it: on borrowed credentials there is nothing more to sign with.
@@ -55,7 +55,7 @@ def with_more(url: str, wanted: dict[str, str], *, key_id: str, secret: str) -> 
     asked = "&".join(
         f"{quote(key, safe='')}={quote(value, safe='')}" for key, value in sorted((query | wanted).items())
     )
-    request = "\n".join(("GET", parts.path, asked, f"host:{parts.netloc}", "", "host", "UNSIGNED-PAYLOAD"))
+    request = "\n".join((method, parts.path, asked, f"host:{parts.netloc}", "", "host", "UNSIGNED-PAYLOAD"))
     signed = "\n".join((ALGORITHM, query["X-Amz-Date"], scope, hashlib.sha256(request.encode()).hexdigest()))
     key = f"AWS4{secret}".encode()
     for part in scope.split("/"):
