@@ -20,7 +20,9 @@ from clipsaver.app.portable import Shown, export_clips, import_clips, quiet, sum
 from clipsaver.clips.portable.exporting import Export
 from clipsaver.clips.portable.model import Tally
 from clipsaver.config import Config, load
-from clipsaver.media.storage import open_storage
+from clipsaver.errors import StartFailed
+from clipsaver.media.storage import StorageRefused, open_storage
+from clipsaver.media.storage.local import LocalStorage
 from clipsaver.postgres.embedded import Embedded
 from clipsaver.postgres.pool import Pool, open_pool
 from clipsaver.simulator.server import Simulator
@@ -132,6 +134,18 @@ async def test_the_database_goes_away(
     monkeypatch.setattr(Export, "__call__", away)
     assert 1 == await export_clips(config, wanted(house.folder))
     assert "The database went away (ConnectionDoesNotExistError)" in capsys.readouterr().err
+
+
+async def test_a_storage_that_is_read_only(config: Config, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is enough for an export, and no place to import into."""
+
+    async def refuse(_: LocalStorage) -> None:
+        raise StorageRefused("the disk is read-only.")
+
+    monkeypatch.setattr(LocalStorage, "check", refuse)
+    assert 0 == await export_clips(config, wanted(house.folder))
+    with pytest.raises(StartFailed, match="Nothing can be stored: the disk is read-only"):
+        await import_clips(config, wanted(house.folder))
 
 
 class Terminal(io.StringIO):

@@ -46,7 +46,7 @@ async def export_clips(config: Config, options: Namespace) -> int:
     scope = Scope(guild_id=options.guild, channel_id=options.channel, since_id=0 if since is None else at(since))
     shown = Shown()
     with Folder(options.folder.absolute()) as folder:
-        async with _opened(config) as (pool, storage):
+        async with _opened(config, writing=False) as (pool, storage):
             work = Export(
                 pool=pool, storage=storage, folder=folder, scope=scope, tally=shown.tally, notify=shown.progress
             )
@@ -57,7 +57,7 @@ async def import_clips(config: Config, options: Namespace) -> int:
     """Take clips back from a folder; 0 when none was left out."""
     shown = Shown()
     with Folder(options.folder.absolute()) as folder:
-        async with _opened(config) as (pool, storage):
+        async with _opened(config, writing=True) as (pool, storage):
             work = Import(
                 pool=pool,
                 storage=storage,
@@ -70,12 +70,12 @@ async def import_clips(config: Config, options: Namespace) -> int:
 
 
 @asynccontextmanager
-async def _opened(config: Config) -> AsyncIterator[tuple[Pool, Storage]]:
+async def _opened(config: Config, *, writing: bool) -> AsyncIterator[tuple[Pool, Storage]]:
     """The database, joined if a bot runs on it, and the storage."""
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(database(config))
         reserve = int(config.storage.reserve_gb * GIBIBYTE)
-        opened = await open_storage(config.storage.url, data_dir=config.data_dir, reserve=reserve)
+        opened = await open_storage(config.storage.url, data_dir=config.data_dir, reserve=reserve, writing=writing)
         yield pool, await stack.enter_async_context(opened)
 
 

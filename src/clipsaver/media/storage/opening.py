@@ -15,17 +15,21 @@ from clipsaver.media.storage.threads import Threads
 log = structlog.get_logger("clipsaver.media")
 
 
-async def open_storage(url: str, *, data_dir: Path, reserve: int = 0, threads: int = 4) -> Storage:
+async def open_storage(
+    url: str, *, data_dir: Path, reserve: int = 0, threads: int = 4, writing: bool = True
+) -> Storage:
     """Open what `storage.url` names, and try it; ``async with`` closes it.
 
     What can't work until somebody changes something is a `StartFailed`. A disk that is full and a bucket that doesn't
-    answer are only logged: the rest of the bot can do without for a while.
+    answer are only logged: the rest of the bot can do without for a while. Whoever only reads may not be able to write.
     """
     place = urls.parse(url, data_dir=data_dir)
     if isinstance(place, Path):
         storage = _local(place, reserve, threads)
     else:
         storage = _objects(place, data_dir, reserve, threads)
+    if not writing:
+        return storage
     try:
         await storage.check()
     except (StorageFull, StorageUnavailable) as error:
