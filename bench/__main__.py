@@ -19,7 +19,7 @@ import orjson
 import structlog
 from attrs import define, field
 
-from bench import answers, limited, machine, many, report, small, speed
+from bench import answers, limited, machine, many, pictures, report, saving, saving_report, small, speed
 from bench.database import Database
 from clipsaver.postgres.embedded import Embedded
 
@@ -62,6 +62,16 @@ class Bench:
             "on": await self.small_under_limits(),
         }
 
+    async def saving(self) -> dict[str, Any]:
+        """Clips stored."""
+        return await saving.saving(self.database, self.folder, saving.SHORT if self.short else saving.FULL)
+
+    async def pictures(self) -> dict[str, Any]:
+        """Pictures of videos."""
+        own = self.folder / "pictures"
+        own.mkdir()
+        return await pictures.pictures(own, pictures.SHORT if self.short else pictures.FULL)
+
     async def small_under_limits(self) -> dict[str, Any]:
         """The half of it that is nearly all waiting; asked for twice, measured once."""
         if self._small is None:
@@ -76,6 +86,8 @@ PARTS: Final[Mapping[str, tuple[Callable[[Bench], Awaitable[dict[str, Any]]], Ca
     "answers": (Bench.answers, answers.text),
     "guilds": (Bench.guilds, many.text),
     "small": (Bench.small, small.text),
+    "saving": (Bench.saving, saving_report.text),
+    "pictures": (Bench.pictures, pictures.text),
 }
 
 
