@@ -51,8 +51,9 @@ class Picture:
         await self._check_lease()
         for picture in examined.pictures:
             await self.storage.put_picture(picture_name(self.job.sha256, picture.name), picture.data)
-        while (written := await self.few.in_transaction(partial(self._record, examined))) is None:
-            pass
+        written: bool | None = None
+        while written is None:
+            written = await self.few.in_transaction(partial(self._record, examined))
         if not written:
             await self._check_lease()
             raise LeaseLost(LEASE_LOST)
