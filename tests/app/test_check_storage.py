@@ -12,6 +12,7 @@ from clipsaver.app.check_storage import look_at_storage
 from clipsaver.app.report import Report
 from clipsaver.clips.saving.model import GIBIBYTE
 from clipsaver.config import Config
+from clipsaver.media import storage as storage_package
 from clipsaver.media.storage import StorageUnavailable
 from clipsaver.media.storage.at_rest import AtRest, Machine
 from clipsaver.media.storage.local import LocalStorage
@@ -111,6 +112,7 @@ async def test_the_extra_is_missing(configure: Configure, monkeypatch: pytest.Mo
     """Which it is."""
     for name in ("clients", "objects"):
         monkeypatch.setitem(sys.modules, f"clipsaver.media.storage.{name}", None)
+        monkeypatch.delattr(storage_package, name, raising=False)
     failures, text = await told(configure(CLIPSAVER_STORAGE_URL="s3://clips"))
     assert failures == 1
     assert 'FAIL  storage: s3://clips needs the extra "s3": pip install "clipsaver[s3]".' in text

@@ -93,6 +93,7 @@ async def test_progress_and_the_button_outlive_a_restart(build: Build) -> None:
         assert f"{run.messages_scanned:,} messages read" in over.text
         house.simulator.latency = 0
         again = await scan(house, clips)
+        await house.moderator.wait_for_message(clips, lambda one: one.id != first.id and "done" in one.text)
     assert run.messages_scanned + again.messages_scanned == 20_000
     assert house.said(clips)[0].id == first.id
     assert len(house.said(clips)) == 2
