@@ -18,7 +18,7 @@ from bench.client_files import Order
 from bench.database import Database, connected, family_cpu
 from bench.measuring import say
 from bench.media_server import path_of
-from bench.programs import Program, end, memory, program, settings_for, stand_in
+from bench.programs import Program, end, free_port, memory, program, settings_for, stand_in
 from bench.report import FLAT
 from bench.saving_report import CLIENTS, GOAL, summary
 from bench.stand_in import Held
@@ -132,7 +132,8 @@ class Course:
     async def worker(self) -> AsyncIterator[Program]:
         """Run a worker with an empty storage, to when it has nothing to do."""
         settings = {**self.settings, "CLIPSAVER_DATA_DIR": str(self.data)}
-        async with program("worker", self.folder, settings) as running:
+        async with program("worker", self.folder, settings, port=free_port()) as running:
+            await running.ready()
             yield running
 
     async def fetch(self, client: str, size: Size) -> dict[str, Any]:

@@ -16,11 +16,11 @@ class Slow:
         self.pieces = iter(pieces)
         self.now = 0.0
 
-    async def readany(self) -> bytes:
+    async def readchunk(self) -> tuple[bytes, bool]:
         """The next piece."""
         seconds, size = next(self.pieces)
         self.now += seconds
-        return bytes(size)
+        return bytes(size), False
 
     def clock(self) -> float:
         """What time it is there."""
@@ -72,12 +72,12 @@ class Stuck:
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
 
-    async def readany(self) -> bytes:
+    async def readchunk(self) -> tuple[bytes, bool]:
         """Nothing, for ever."""
         if self.error is not None:
             raise self.error
         await asyncio.Event().wait()
-        return b""
+        return b"", False
 
 
 @pytest.mark.parametrize(

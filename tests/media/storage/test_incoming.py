@@ -213,6 +213,9 @@ async def test_trouble_with_writing_comes_up(local: Storage, tmp_path: Path, mon
             await incoming.write(b"clip")
             with pytest.raises(StorageFull, match=r"no room in .*No space left"):
                 await local.keep(incoming)
+        with pytest.raises(StorageFull):  # what was lost stays lost
+            await local.keep(incoming)
+    assert [] == [one async for one in local.listing("blobs")]
     async with local.incoming() as incoming:
         with monkeypatch.context() as patch:
             patch.setattr(os, "writev", full)

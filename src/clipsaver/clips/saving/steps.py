@@ -141,11 +141,11 @@ class Save:
     async def _keep(self, incoming: Incoming, fetched: Fetched) -> None:
         """Have the bytes in the storage, and then the rows that say so."""
         media_type = fetched.container or fetched.content_type
-        sha256 = await incoming.digest()
         for _ in range(REMOVALS):
             try:
-                await self.storage.keep(incoming, content_type=media_type)
+                sha256 = await self.storage.keep(incoming, content_type=media_type)
             except StoredDiffers:
+                sha256 = await incoming.digest()
                 await self.few.in_transaction(partial(self._remove_wrong, sha256, fetched.size))
             else:
                 if await self.few.in_transaction(partial(self._record, sha256, fetched.size, media_type)):

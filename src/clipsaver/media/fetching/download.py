@@ -12,8 +12,6 @@ from clipsaver.media.fetching.errors import Cause, Interrupted, LinkDead, TooLar
 from clipsaver.media.fetching.limits import Lost, Pace
 from clipsaver.media.fetching.origins import Target
 
-CHUNK: Final = 512 * 1024
-"""Bytes handed on at once."""
 MOST_RESTARTS: Final = 2
 SAID: Final[Mapping[Cause, str]] = {
     "unreachable": "{0} can't be reached",
@@ -34,7 +32,7 @@ class Sink(Protocol):
         """How many are there."""
 
     async def write(self, data: bytes) -> None:
-        """Take the next ones."""
+        """Take the next ones, however few: they come as the network brought them."""
 
     async def restart(self) -> None:
         """Forget all of them."""
@@ -135,45 +133,33 @@ class Download:
         return None
 
     async def _keep(self, response: aiohttp.ClientResponse, part: Part, target: Target) -> None:
-        """Write an answer's bytes, the first ones looked at before."""
-        held: list[bytes] = []
-        size = 0
+        """Hand an answer's bytes on as they come, the first ones looked at before."""
+        first: list[bytes] = []
         if part.start == 0:
-            held, size = await self._head(response, part)
-            self._look(b"".join(held)[: containers.HEAD], part, target, whole=size < containers.HEAD)
+            first = await self._head(response, part)
+            self._look(b"".join(first)[: containers.HEAD], part, target, whole=sum(map(len, first)) < containers.HEAD)
         self._judge(part.total, target)
         self.answered()
         room = (self._most if part.stop is None else part.stop) - part.start
-        came = size
-        try:
-            while came <= room and (piece := await self.pace.read(response.content)):
-                held.append(piece)
-                size += len(piece)
-                came += len(piece)
-                if size >= CHUNK and came <= room:
-                    await self.sink.write(b"".join(held))
-                    held, size = [], 0
-        except Lost:
-            # What came before is good, and need not come again.
-            await self._flush(held)
-            raise
+        came = sum(map(len, first))
         if came > room:
             self._too_long(target, None)
-        await self._flush(held)
+        for piece in first:
+            await self.sink.write(piece)
+        while piece := await self.pace.read(response.content):
+            came += len(piece)
+            if came > room:
+                self._too_long(target, None)
+            await self.sink.write(piece)
 
-    async def _flush(self, held: list[bytes]) -> None:
-        if held:
-            await self.sink.write(b"".join(held))
-
-    async def _head(self, response: aiohttp.ClientResponse, part: Part) -> tuple[list[bytes], int]:
+    async def _head(self, response: aiohttp.ClientResponse, part: Part) -> list[bytes]:
         """The first bytes, as many as decide."""
         wanted = containers.HEAD if part.stop is None else min(containers.HEAD, part.stop)
         pieces: list[bytes] = []
-        size = 0
-        while size < wanted and (piece := await self.pace.read(response.content)):
+        while wanted > 0 and (piece := await self.pace.read(response.content)):
             pieces.append(piece)
-            size += len(piece)
-        return pieces, size
+            wanted -= len(piece)
+        return pieces
 
     def _look(self, head: bytes, part: Part, target: Target, *, whole: bool) -> None:
         """Let nothing pass but the beginning of a video."""

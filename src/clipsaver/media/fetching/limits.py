@@ -76,12 +76,12 @@ class Pace:
         self._left -= seconds
 
     async def read(self, content: aiohttp.StreamReader) -> bytes:
-        """Whatever came since, and nothing at the end; raises Lost."""
+        """The next piece that came, and nothing at the end; raises Lost."""
         began = self.clock()
         cause: Cause
         try:
             async with asyncio.timeout(min(self.limits.stall, max(self._left, 0.0))):
-                piece = await content.readany()
+                piece = await _next(content)
         except TimeoutError:
             cause = "stalled"
         except (aiohttp.ClientError, OSError, RuntimeError):
@@ -102,3 +102,11 @@ class Pace:
             if self._came < self.limits.least_rate * self._waited:
                 raise Lost("slow")
             self._waited, self._came = 0.0, 0
+
+
+async def _next(content: aiohttp.StreamReader) -> bytes:
+    """What came first, as it came; nothing at the end. To put together what came since would be to copy it all."""
+    while True:
+        piece, is_end_of_chunk = await content.readchunk()
+        if piece or not is_end_of_chunk:
+            return piece

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Callable
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +19,9 @@ GATHER: Final = 1024 * 1024
 """Bytes that are handed to a thread at a time; as many again can be on their way to the disk."""
 MOST_CHUNKS: Final = 4096
 """Chunks that are gathered, however small."""
-SYNC_AHEAD: Final = 8 * 1024 * 1024
+LITTLE: Final = 32 * 1024
+"""Chunks that are smaller are put together first: each is hashed in a turn of its own, and a copy costs less."""
+SYNC_AHEAD: Final = 2 * 1024 * 1024
 """Bytes after which the system is to begin writing to the disk."""
 OPENING: Final = 64
 """First bytes that are held in memory."""
@@ -71,12 +74,15 @@ class Incoming:
         await self.flush()
         return self._hash.digest()
 
-    async def seal(self) -> bytes:
-        """Have all that was taken on the disk, and take no more; the SHA-256 of it."""
+    async def seal(self, then: Callable[[bytes], object] = lambda _: None) -> bytes:
+        """Have all that was taken on the disk, and take no more; the SHA-256 of it.
+
+        ``then`` is called with it, in the same thread: each change of threads costs more than it looks.
+        """
         self._sealed = True
-        await self.flush()
-        await self._threads.run(self._sync)
-        return self._hash.digest()
+        await self._settle()
+        self._hand_over()
+        return await self._threads.run(self._finish, self._writing, then)
 
     async def restart(self) -> None:
         """Forget what was taken, and begin again."""
@@ -99,7 +105,11 @@ class Incoming:
 
     async def _settle(self) -> None:
         """Wait for what is being written; it goes on even when we don't."""
-        if self._writing is not None:
+        if self._writing is None:
+            return
+        if self._writing.done():
+            self._writing.result()
+        else:
             await self._threads.watch(self._writing)
 
     def _hand_over(self) -> None:
@@ -115,6 +125,8 @@ class Incoming:
     # In a thread, one at a time:
 
     def _put_down(self, chunks: list[bytes]) -> None:
+        if sum(map(len, chunks)) < LITTLE * len(chunks):
+            chunks = [b"".join(chunks)]
         for chunk in chunks:
             self._hash.update(chunk)
         with os_errors(self.path.parent):
@@ -124,9 +136,14 @@ class Incoming:
                 files.begin_to_sync(self._descriptor, self._syncing, end - self._syncing)
                 self._syncing = end
 
-    def _sync(self) -> None:
+    def _finish(self, writing: "Future[None] | None", then: Callable[[bytes], object]) -> bytes:
+        if writing is not None:
+            writing.result()  # it was begun before, so that a thread has it or is done with it; trouble stays trouble
         with os_errors(self.path.parent):
             os.fsync(self._descriptor)
+        sha256 = self._hash.digest()
+        then(sha256)
+        return sha256
 
     def _empty(self) -> None:
         with os_errors(self.path.parent):

@@ -32,7 +32,7 @@ class LocalStorage(Storage):
     """Folders that are known to be on the disk."""
 
     @classmethod
-    def at(cls, root: Path, *, reserve: int = 0, threads: int = 4) -> Self:
+    def at(cls, root: Path, *, reserve: int = 0, threads: int = 8) -> Self:
         """Make the folder, and all that belongs into it."""
         root.mkdir(parents=True, exist_ok=True, mode=files.PRIVATE_FOLDER)
         incoming = root / "incoming"
@@ -53,9 +53,7 @@ class LocalStorage(Storage):
 
     async def keep(self, incoming: Incoming, *, content_type: str | None = None) -> bytes:  # noqa: ARG002 - for other storages
         """Have it on the disk, then give it its name too, which fails if there is such a file."""
-        sha256 = await incoming.seal()
-        await self.threads.run(self._place, incoming.path, names.blob_name(sha256), incoming.size)
-        return sha256
+        return await incoming.seal(lambda sha256: self._place(incoming.path, names.blob_name(sha256), incoming.size))
 
     async def put_picture(self, name: str, data: bytes) -> None:
         """Write it beside, have it on the disk, then put it in place."""

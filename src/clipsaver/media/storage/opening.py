@@ -16,7 +16,7 @@ log = structlog.get_logger("clipsaver.media")
 
 
 async def open_storage(
-    url: str, *, data_dir: Path, reserve: int = 0, threads: int = 4, writing: bool = True
+    url: str, *, data_dir: Path, reserve: int = 0, threads: int = 8, writing: bool = True
 ) -> Storage:
     """Open what `storage.url` names, and try it; ``async with`` closes it.
 
