@@ -1,6 +1,6 @@
-"""How fast, how close to Discord's limits, how soon an answer, how large, how fair: one command measures it all.
+"""Speed, limits, answers, 500 servers, fairness, saving and pictures: one command measures it all.
 
-Run by ``nox -s bench``; ``--short`` takes two to three minutes, ``--only`` runs some of the parts.
+Run by ``nox -s bench``; ``--short`` takes two minutes, ``--only`` runs some of the parts.
 """
 
 import argparse

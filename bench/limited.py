@@ -26,7 +26,7 @@ WINDOW: Final = 5.0
 """Seconds of a channel's window: pages come in bursts, one burst a window."""
 LATENCY: Final = 0.08
 WINDOWS: Final[Sequence[Window]] = ("fixed", "sliding")
-GOALS: Final = {1: 0.98, 10: 0.98, 50: 0.95, 500: 0.95}
+GOALS: Final = {1: 0.98, 10: 0.98, 50: 0.95, 100: 0.95, 500: 0.95}
 AT_A_TIME: Final = load(None, {}, Path("/")).scans.concurrency
 """Channels that one process reads at the same time; the others wait until one of them ends."""
 PATIENCE: Final = 60.0
@@ -61,7 +61,7 @@ def _rounds() -> Iterator[Sequence[Shape]]:
 
 SHORT: Final = Form(
     repeats=1,
-    rounds=([("fixed", 1, 1), ("sliding", 10, 1), ("sliding", 50, 3), ("fixed", 500, 1)],),
+    rounds=([("fixed", 1, 1), ("sliding", 10, 1), ("sliding", 50, 3), ("fixed", 100, 1)],),
     settle=3,
     stretch=10,
 )

@@ -79,10 +79,10 @@ class Form:
 LARGE: Final = 100_000_000
 SHORT: Final = Form(
     sizes=(
-        Size(name="8 MB", bytes=8_000_000, files=25, repeats=3),
-        Size(name="100 MB", bytes=LARGE, files=8, repeats=1),
+        Size(name="8 MB", bytes=8_000_000, files=25, repeats=2),
+        Size(name="100 MB", bytes=LARGE, files=6, repeats=1),
     ),
-    memory=(4, 12),
+    memory=(3, 9),
 )
 FULL: Final = Form(
     sizes=(
@@ -267,7 +267,11 @@ async def saving(database: Database, folder: Path, form: Form) -> dict[str, Any]
                     for client, taken in runs.items():
                         taken.append(await one.turn(client, size, running))
                 sizes[size.name] = summary(runs) | {"bytes": size.bytes, "files": size.files, "repeats": size.repeats}
-        told = [await alone(one, Size(name="100 MB", bytes=LARGE, files=files, repeats=1)) for files in form.memory]
+        async with one.worker() as running:
+            told = [
+                await one.turn("clipsaver", Size(name="100 MB", bytes=LARGE, files=files, repeats=1), running)
+                for files in form.memory
+            ]
     few, many = (run["most_memory_mb"] for run in told)
     return {
         "at_once": AT_ONCE,
@@ -281,9 +285,3 @@ async def saving(database: Database, folder: Path, form: Form) -> dict[str, Any]
         },
         "reached": all(size["ratios"]["bare"] >= GOAL for size in sizes.values()),
     }
-
-
-async def alone(one: Course, size: Size) -> dict[str, Any]:
-    """Have a worker of its own store so much, for its memory."""
-    async with one.worker() as running:
-        return await one.turn("clipsaver", size, running)

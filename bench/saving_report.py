@@ -70,7 +70,7 @@ def text(result: Mapping[str, Any]) -> str:
         table(["CPU seconds for 1 GB", *names], [*all_of("cpu_seconds_per_gb", ".2f"), beside]),
         table(["most memory, MB", *names], all_of("most_memory_mb", ".0f")),
         table(
-            ["clipsaver, a worker each", "MB a second", "most memory, MB"],
+            ["clipsaver, one worker", "MB a second", "most memory, MB"],
             [*flat, ["many / few", "", f"{held['ratio']:.2f}"]],
         ),
     ]
