@@ -80,7 +80,7 @@ LARGE: Final = 100_000_000
 SHORT: Final = Form(
     sizes=(
         Size(name="8 MB", bytes=8_000_000, files=25, repeats=2),
-        Size(name="100 MB", bytes=LARGE, files=6, repeats=1),
+        Size(name="100 MB", bytes=LARGE, files=4, repeats=1),
     ),
     memory=(3, 9),
 )

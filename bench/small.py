@@ -30,7 +30,7 @@ class Form:
     on: int
 
 
-SHORT: Final = Form(off=5, on=1)
+SHORT: Final = Form(off=2, on=1)
 FULL: Final = Form(off=15, on=3)
 
 
