@@ -134,7 +134,7 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure speed, limits, answers, 500 servers, fairness, saving and pictures; `-- --short` takes two minutes."""
+    """Measure speed, limits, answers, 500 servers, fairness, saving, pictures; `-- --short` takes about two minutes."""
     _install(session, "run", "bench")
     session.run("python", "-m", "bench", f"--json={_cache(session, 'bench') / 'bench.json'}", *session.posargs)
 

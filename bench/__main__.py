@@ -1,6 +1,6 @@
 """Speed, limits, answers, 500 servers, fairness, saving and pictures: one command measures it all.
 
-Run by ``nox -s bench``; ``--short`` takes two minutes, ``--only`` runs some of the parts.
+Run by ``nox -s bench``; ``--short`` takes about two minutes, ``--only`` runs some of the parts.
 """
 
 import argparse
