@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from operator import attrgetter
 from typing import Final
 
 from attrs import fields
@@ -11,6 +12,7 @@ from clipsaver.postgres.pool import Connection
 
 COLUMNS: Final = tuple(column.name for column in fields(FoundClip))
 """What a clip's row has of its own."""
+OF_CLIP: Final = attrgetter(*COLUMNS)
 
 # Rows go in as one JSON document: making and sending two hundred arrays takes several times as long.
 UPSERT_MESSAGES: Final = """
@@ -118,8 +120,7 @@ async def upsert_messages(conn: Connection, found: Sequence[tuple[Found, Portion
 async def upsert_clips(conn: Connection, placed: Sequence[tuple[FoundClip, Portion]]) -> int:
     """Write clips, each once and sorted by id; how many of them are new."""
     rows = [
-        {name: getattr(clip, name) for name in COLUMNS}
-        | {"channel_id": portion.channel_id, "guild_id": portion.guild_id}
+        dict(zip(COLUMNS, OF_CLIP(clip), strict=True), channel_id=portion.channel_id, guild_id=portion.guild_id)
         for clip, portion in placed
     ]
     new: int = await conn.fetchval(UPSERT_CLIPS, rows)

@@ -94,7 +94,7 @@ def _of_attachment(message_id: int, attachment: AttachmentSnapshot, *, forwarded
         is_forward=forwarded,
         game=None if attachment.application is None else attachment.application.name,
         clip_created_at=attachment.clip_created_at,
-        participants=tuple(user.id for user in attachment.clip_participants),
+        participants=tuple([user.id for user in attachment.clip_participants]),
     )
 
 

@@ -8,6 +8,7 @@ from attrs import Factory, define, frozen
 
 from clipsaver.discord.raw import RawMessage, read_messages
 from clipsaver.discord.rest import OnWait, Priority, Rest, Route
+from clipsaver.discord.snowflakes import LARGEST
 from clipsaver.postgres.ranges import IdRange
 
 log = structlog.get_logger("clipsaver.discord")
@@ -104,7 +105,12 @@ class History:
         if answer.date is None:
             log.warning("discord.date_missing", channel_id=channel_id)
         listed: list[RawMessage] = answer.body
-        there = {one.id: one for one in listed if _asked_for(one, channel_id, before, after)}
+        lowest, end = -1 if after is None else after + 1, LARGEST + 1 if before is None else before
+        there = {
+            one.id: one
+            for one in listed
+            if lowest <= one.id < end and (one.channel_id == channel_id or one.channel_id is None)
+        }
         strays = 0 if len(there) == len(listed) else sum(one.id not in there for one in listed)
         if strays:
             log.warning("discord.page_strayed", channel_id=channel_id, strays=strays, messages=len(listed))
@@ -119,10 +125,3 @@ class History:
             strays=strays,
             date=answer.moment,
         )
-
-
-def _asked_for(message: RawMessage, channel_id: int, before: int | None, after: int | None) -> bool:
-    """Whether a message is one that this page may hold."""
-    if (before is not None and message.id >= before) or (after is not None and message.id <= after):
-        return False
-    return message.channel_id is None or message.channel_id == channel_id

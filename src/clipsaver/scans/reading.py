@@ -1,7 +1,7 @@
 """Reading a run's pages ahead: one is on its way while the one before is looked through and earlier ones are kept."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 
 from attrs import define, field
@@ -10,6 +10,7 @@ from clipsaver.clips.finding import find_in, sift
 from clipsaver.clips.model import Batch, Sifted
 from clipsaver.clips.rules import Rules
 from clipsaver.discord.history import History, Page, proves
+from clipsaver.discord.raw import RawMessage
 from clipsaver.discord.rest import OnWait
 from clipsaver.errors import ClipsaverError
 from clipsaver.postgres import ranges
@@ -27,15 +28,18 @@ class ReadPage:
     """A page, and which ids of the run it closes."""
 
     closes: Ranges
-    messages: int
-    """How many of them the run has fetched."""
-    sifted: Sifted
+    messages: Sequence[RawMessage]
+    """What the run has fetched of them."""
+    sift: Callable[[Iterable[RawMessage]], Sifted]
+    _sifted: Sifted | None = field(default=None, init=False)
     _found: tuple[Rules, Batch] | None = field(default=None, init=False)
 
     def under(self, rules: Rules) -> Batch:
         """What is found in it under these rules; looked through again only if it was under others before."""
         if self._found is None or self._found[0] is not rules:
-            self._found = (rules, find_in(self.sifted, rules))
+            if self._sifted is None:
+                self._sifted, self.messages = self.sift(self.messages), ()
+            self._found = (rules, find_in(self._sifted, rules))
         return self._found[1]
 
 
@@ -109,7 +113,7 @@ class Reader:
                 )
                 read = await self._believe(ask, page, todo)
                 todo = ranges.subtract(todo, read.closes)
-                left = None if left is None else left - read.messages
+                left = None if left is None else left - len(read.messages)
                 await self.room.acquire()
                 self._in_hand += 1
                 self._arrived.put_nowait(read)
@@ -136,5 +140,7 @@ class Reader:
         messages = page.messages
         if not ranges.covers(closes, page.ids):
             messages = tuple(message for message in messages if ranges.contains(closes, message.id))
-        sifted = sift(messages, self.application_id, self.bot_id)
-        return ReadPage(closes=closes, messages=len(messages), sifted=sifted)
+        return ReadPage(closes=closes, messages=messages, sift=self._sift)
+
+    def _sift(self, messages: Iterable[RawMessage]) -> Sifted:
+        return sift(messages, self.application_id, self.bot_id)
