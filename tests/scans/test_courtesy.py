@@ -47,3 +47,16 @@ async def test_youth_ends_by_itself() -> None:
     with courtesy.begin() as turn, courtesy.begin():
         await asyncio.sleep(0.05)
         await asyncio.wait_for(turn.let_pass(), NEVER / 2)
+
+
+async def test_what_it_has_read_is_kept_first_only_beside_others() -> None:
+    """Where nobody is older nobody is before anyone."""
+    courtesy = Courtesy(youth=NEVER)
+    with courtesy.begin() as young:
+        before = young.goes_first
+        courtesy.youth = 0
+        with courtesy.begin() as old:
+            await asyncio.sleep(0.01)
+            beside = young.goes_first, old.goes_first
+        after = young.goes_first
+    assert (before, beside, after) == (False, (True, False), False)

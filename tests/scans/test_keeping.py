@@ -109,6 +109,22 @@ async def test_what_waits_is_kept_together(house: House, monkeypatch: pytest.Mon
     assert together == [3]
 
 
+async def test_what_goes_first_waits_for_nobody(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is kept by itself: what was handed in earlier may take long."""
+    together: list[list[int]] = []
+    keep = Clips.keep
+
+    async def noted(clips: Clips, conn: Connection, portions: Sequence[Portion]) -> Kept:
+        together.append(sorted(portion.channel_id for portion in portions))
+        return await keep(clips, conn, portions)
+
+    monkeypatch.setattr(Clips, "keep", noted)
+    one, two, three = house.advances
+    await asyncio.gather(house.keeper.keep(one), house.keeper.keep(two), house.keeper.keep(three, first=True))
+    assert sorted(together) == [[1, 2], [3]]
+    assert [(1, 1, True)] * 3 == await house.written()
+
+
 async def test_a_lost_lease_is_its_own(house: House) -> None:
     """Nothing of that run is written; the others' pages are."""
     first, second, third = house.advances

@@ -20,6 +20,7 @@ class Courtesy:
     youth: float = YOUTH
     patience: float = PATIENCE
     _young: set["Turn"] = field(factory=set, init=False)
+    _old: set["Turn"] = field(factory=set, init=False)
     _nobody: asyncio.Event = field(factory=asyncio.Event, init=False)
     """Set while nobody is young."""
 
@@ -38,6 +39,7 @@ class Courtesy:
         finally:
             ageing.cancel()
             self._age(turn)
+            self._old.discard(turn)
 
     async def let_pass(self, turn: "Turn") -> None:
         """Wait a moment for those who have just begun, unless this is one of them."""
@@ -47,8 +49,13 @@ class Courtesy:
             async with asyncio.timeout(self.patience):
                 await self._nobody.wait()
 
+    def goes_first(self, turn: "Turn") -> bool:
+        """Whether this has just begun, and there is somebody whom it would have to wait for."""
+        return turn in self._young and bool(self._old)
+
     def _age(self, turn: "Turn") -> None:
         self._young.discard(turn)
+        self._old.add(turn)
         if not self._young:
             self._nobody.set()
 
@@ -58,6 +65,11 @@ class Turn:
     """One run's place among them."""
 
     courtesy: Courtesy
+
+    @property
+    def goes_first(self) -> bool:
+        """Whether what it has read is kept before what others have."""
+        return self.courtesy.goes_first(self)
 
     async def let_pass(self) -> None:
         """Wait a moment for those who have begun later, if it is long since this one did."""

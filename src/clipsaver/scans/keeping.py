@@ -69,27 +69,32 @@ class Keeper:
     few: Few = field(default=Factory(lambda self: Few(self.pool, CONNECTIONS), takes_self=True), init=False)
     """The connections for a run's beginning, its end, and whatever else is rare."""
     _waiting: list[Handed] = field(factory=list, init=False)
+    _first: list[Handed] = field(factory=list, init=False)
+    """What goes before all that waits."""
     _hurry: asyncio.Event = field(factory=asyncio.Event, init=False)
     """Set when a run has nothing left to read: it doesn't wait for others to fill the next commit."""
     _writers: list[asyncio.Task[None]] = field(factory=list, init=False)
 
-    async def keep(self, advance: Advance) -> None:
-        """Commit pages and how far they bring their run; a run has at most one of these in hand.
+    async def keep(self, advance: Advance, *, first: bool = False) -> None:
+        """Commit pages and how far they bring their run, ``first`` before what waits; a run has one of these in hand.
 
         LeaseLost: nothing was written, the run is another's. StaleRules: nothing was written, the rules have changed.
         """
         handed = Handed(advance, asyncio.get_running_loop().create_future())
-        self._waiting.append(handed)
-        if not advance.todo:
+        (self._first if first else self._waiting).append(handed)
+        if first or not advance.todo:
             self._hurry.set()
         self._writers = [writer for writer in self._writers if not writer.done()]
-        if len(self._writers) < WRITERS:
+        if len(self._writers) < WRITERS + first:
             self._writers.append(asyncio.create_task(self._keep_all(), name="keep pages"))
         await handed.kept
 
     async def _keep_all(self) -> None:
-        while self._waiting:
-            handed, self._waiting = self._waiting, []
+        while self._first or self._waiting:
+            if self._first:
+                handed, self._first = self._first, []
+            else:
+                handed, self._waiting = self._waiting, []
             self._hurry.clear()
             await self._commit([one for one in handed if not one.kept.done()])
             with suppress(TimeoutError):

@@ -157,7 +157,7 @@ class Crawl:
         )
         async with aclosing(reader.pages(self.todo, self._left(self.figures))) as arriving:
             async for pages in arriving:
-                await self._keep(pages)
+                await self._keep(pages, turn)
 
     def _left(self, figures: Figures) -> int | None:
         limit = self.run.message_limit
@@ -178,12 +178,12 @@ class Crawl:
 
     # ── keeping ──
 
-    async def _keep(self, pages: Sequence[ReadPage]) -> None:
+    async def _keep(self, pages: Sequence[ReadPage], turn: Turn) -> None:
         """Commit pages and the run's progress together; again, with the new rules, if those changed meanwhile."""
         for attempt in range(RULES_TRIES):
             advance = self._advance(pages)
             try:
-                await self.keeper.keep(advance)
+                await self.keeper.keep(advance, first=turn.goes_first)
             except StaleRules:
                 if attempt == RULES_TRIES - 1:
                     raise
