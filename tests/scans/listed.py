@@ -6,14 +6,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import orjson
 from attrs import define, field
+from msgspec import Raw
 
 from clipsaver.clips.service import Clips
 from clipsaver.discord import snowflakes
 from clipsaver.discord.access import ChannelAccess
-from clipsaver.discord.history import Page
+from clipsaver.discord.history import Asked, CutPage, Page
 from clipsaver.discord.permissions import Permission
-from clipsaver.discord.raw import RawMessage
 from clipsaver.discord.snapshots import ChannelSnapshot
 from clipsaver.postgres.pool import Pool
 from clipsaver.scans.model import Run, ScanRequest
@@ -74,6 +75,8 @@ class Listed:
     asked: int = 0
     waiting: int = 0
     before_page: Callable[[], None] = lambda: None
+    sends: Callable[[Sequence[Mapping[str, Any]]], Sequence[Mapping[str, Any]]] = lambda newest_first: newest_first
+    """What becomes of a page's messages on their way."""
 
     def post(self, second: float, **what: Any) -> int:
         """Post a message at that second."""
@@ -87,7 +90,11 @@ class Listed:
         for _ in range(pages):
             self.gate.release()
 
-    async def page(
+    async def page(self, channel_id: int, **asked: Any) -> Page:
+        """Answer as Get Channel Messages does, once the gate lets it through."""
+        return (await self.cut(channel_id, **asked)).read()
+
+    async def cut(
         self,
         channel_id: int,
         *,
@@ -95,8 +102,8 @@ class Listed:
         after: int | None = None,
         limit: int = 100,
         **_: object,
-    ) -> Page:
-        """Answer as Get Channel Messages does, once the gate lets it through."""
+    ) -> CutPage:
+        """Answer likewise, and look at nothing."""
         assert channel_id == self.channel_id
         self.waiting += 1
         try:
@@ -114,7 +121,9 @@ class Listed:
             ids = [i for i in ids if i > after][:limit]
         if not self.permissions & Permission.READ_MESSAGE_HISTORY:
             ids = []
-        return page_of([self.messages[i] for i in ids], before=before, after=after, limit=limit, date=self.date)
+        sent = self.sends([self.messages[i] for i in reversed(ids)])
+        asked = Asked(channel_id=channel_id, before=before, after=after, limit=limit)
+        return CutPage(messages=[Raw(orjson.dumps(one)) for one in sent], asked=asked, date=self.date)
 
     async def of_bot(self, channel_id: int, **_: object) -> ChannelAccess:
         """Tell what the bot may do there now."""
@@ -132,20 +141,6 @@ class Listed:
     def horizon(self) -> int:
         """Where a run that starts now ends."""
         return at(self.now - 5)
-
-
-def page_of(
-    messages: Sequence[Mapping[str, Any]], *, before: int | None, after: int | None, limit: int, date: datetime
-) -> Page:
-    """A page as the history reader hands it on."""
-    return Page(
-        messages=tuple(map(RawMessage.of, messages)),
-        ids=tuple(int(m["id"]) for m in messages),
-        before=before,
-        after=after,
-        limit=limit,
-        date=date,
-    )
 
 
 @define(kw_only=True)

@@ -8,7 +8,7 @@ import pytest
 
 from clipsaver.clips.model import StaleRules
 from clipsaver.clips.service import Clips
-from clipsaver.discord.history import Page
+from clipsaver.discord.history import CutPage
 from clipsaver.errors import ClipsaverError
 from clipsaver.postgres.pool import Pool
 from clipsaver.scans import plan
@@ -82,13 +82,9 @@ async def test_a_crash_is_a_sentence_with_a_reference(bench: Bench) -> None:
     assert "secret" not in (run.error_message or "")
 
 
-async def test_an_answer_nobody_asked_for_is_not_believed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_answer_nobody_asked_for_is_not_believed(bench: Bench) -> None:
     """A page that proves nothing is trouble, and never an end."""
-
-    async def astray(*_: object, before: int | None = None, **__: object) -> Page:
-        return Page(messages=(), ids=(), before=before, limit=3, count=3, strays=3, date=bench.listed.date)
-
-    monkeypatch.setattr(Listed, "page", astray)
+    bench.listed.sends = lambda sent: [{**one, "channel_id": "1"} for one in sent]
     await bench.start()
     run = await bench.carry_on()
     assert run.status is RunStatus.QUEUED
@@ -97,18 +93,18 @@ async def test_an_answer_nobody_asked_for_is_not_believed(bench: Bench, monkeypa
 
 async def test_a_long_wait_is_shown(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Until when Discord makes us wait is on the row while it does, and gone with the next page."""
-    page, seen = Listed.page, []
+    cut, seen = Listed.cut, []
 
-    async def slow(listed: Listed, channel_id: int, *, on_wait: Any, **what: Any) -> Page:
+    async def slow(listed: Listed, channel_id: int, *, on_wait: Any, **what: Any) -> CutPage:
         if listed.asked == 1:
             on_wait(None)
             on_wait(datetime.now(UTC) + timedelta(seconds=1))
             on_wait(datetime.now(UTC) + timedelta(hours=1))
             await bench.until(lambda: _waits(bench))
             seen.append((await bench.scans.status(GUILD, CHANNEL)).run)
-        return await page(listed, channel_id, **what)
+        return await cut(listed, channel_id, **what)
 
-    monkeypatch.setattr(Listed, "page", slow)
+    monkeypatch.setattr(Listed, "cut", slow)
     await bench.start()
     run = await bench.carry_on()
     assert seen[0] is not None

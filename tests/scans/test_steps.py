@@ -1,7 +1,9 @@
 """One run, carried on by a worker: what it reads, keeps, counts, and refuses to believe."""
 
 import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -43,6 +45,45 @@ async def test_a_scan_finds_everything(bench: Bench, direction: Direction) -> No
         status.channel.has_gaps,
     )
     assert len(await bench.clips()) == 4
+
+
+Sent = Sequence[Mapping[str, Any]]
+
+
+def turned_round(sent: Sent) -> Sent:
+    """Oldest first."""
+    return sent[::-1]
+
+
+def doubled(sent: Sent) -> Sent:
+    """One of them twice."""
+    return [*sent, sent[0]]
+
+
+def with_a_stray(sent: Sent) -> Sent:
+    """One from beyond where was asked, at the end."""
+    return [*sent[:-1], {**sent[-1], "id": str(at(5000))}]
+
+
+def without_an_id(sent: Sent) -> Sent:
+    """At the end."""
+    return [*sent[:-1], {**sent[-1], "id": None}]
+
+
+@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize("odd", [turned_round, doubled, with_a_stray, without_an_id])
+@pytest.mark.parametrize("page", range(5))
+async def test_pages_that_are_not_what_they_seem(
+    bench: Bench, direction: Direction, odd: Callable[[Sent], Sent], page: int
+) -> None:
+    """One such page, whichever it is: nothing is missed, and nothing is taken for read that was not."""
+    bench.listed.sends = lambda sent: odd(sent) if sent and bench.listed.asked == page + 1 else sent
+    await bench.start(direction=direction)
+    run = await bench.carry_on()
+    assert (RunStatus.SUCCEEDED, 12, 4) == (run.status, run.messages_scanned, run.clips_found), run.error_message
+    status = await bench.scans.status(GUILD, CHANNEL)
+    assert (IdRange(0, bench.listed.horizon),) == status.channel.coverage
+    assert status.channel.message_count == 12
 
 
 async def test_scanning_again_reads_only_what_is_new(bench: Bench) -> None:

@@ -1,14 +1,18 @@
 """Reading a channel's messages page by page, and what a page proves."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 import structlog
 from attrs import Factory, define, frozen
+from msgspec import Raw
 
-from clipsaver.discord.raw import RawMessage, read_messages
-from clipsaver.discord.rest import OnWait, Priority, Rest, Route
+from clipsaver.discord.raw import RawMessage, cut, id_of, look_at, read_messages
+from clipsaver.discord.rest import Answer, OnWait, Priority, Rest, Route
 from clipsaver.discord.snowflakes import LARGEST
+from clipsaver.discord.structuring import Mismatch
+from clipsaver.discord.transport import Read
 from clipsaver.postgres.ranges import IdRange
 
 log = structlog.get_logger("clipsaver.discord")
@@ -38,6 +42,69 @@ class Page:
     def short(self) -> bool:
         """Whether Discord sent fewer than were asked for, and nothing else: there is no more on that side."""
         return self.count < self.limit and self.strays == 0
+
+
+@frozen(kw_only=True)
+class Asked:
+    """Which messages of a channel were asked for."""
+
+    channel_id: int
+    before: int | None
+    after: int | None
+    limit: int
+
+    def page(self, listed: Sequence[RawMessage], date: datetime) -> Page:
+        """Tell what came from what was not asked for."""
+        lowest = -1 if self.after is None else self.after + 1
+        end = LARGEST + 1 if self.before is None else self.before
+        there = {
+            one.id: one
+            for one in listed
+            if lowest <= one.id < end and (one.channel_id == self.channel_id or one.channel_id is None)
+        }
+        strays = 0 if len(there) == len(listed) else sum(one.id not in there for one in listed)
+        if strays:
+            log.warning("discord.page_strayed", channel_id=self.channel_id, strays=strays, messages=len(listed))
+        ids = sorted(there)
+        return Page(
+            messages=tuple([there[number] for number in ids]),
+            ids=tuple(ids),
+            before=self.before,
+            after=self.after,
+            limit=self.limit,
+            count=len(listed),
+            strays=strays,
+            date=date,
+        )
+
+
+@frozen(kw_only=True)
+class CutPage:
+    """The like as it came: where it seems to end is known before it is read, and with that what to ask for next."""
+
+    messages: Sequence[Raw]
+    asked: Asked
+    date: datetime
+
+    @property
+    def full(self) -> bool:
+        """Whether there may be more on that side."""
+        return len(self.messages) >= self.asked.limit
+
+    def seems_to_prove(self, *, horizon: int) -> IdRange | None:
+        """What a full page proves if it is in Discord's order, and holds only what was asked for; see ``proves``."""
+        try:
+            newest, oldest = id_of(self.messages[0]), id_of(self.messages[-1])
+        except Mismatch:
+            return None
+        before, after = self.asked.before, self.asked.after
+        start, stop = (oldest, before) if before is not None else ((after or 0) + 1, newest + 1)
+        stop = min(stop, horizon)
+        return IdRange(start, stop) if start < stop else None
+
+    def read(self) -> Page:
+        """Look at its messages; raises Mismatch if one has no id."""
+        return self.asked.page(look_at(self.messages), self.date)
 
 
 def proves(page: Page, *, horizon: int) -> IdRange | None:
@@ -91,37 +158,36 @@ class History:
         on_wait: OnWait | None = None,
     ) -> Page:
         """Read the messages next to a bound. Discord: Get Channel Messages, newest first also with ``after``."""
-        if (before is None) == (after is None):
+        asked = Asked(channel_id=channel_id, before=before, after=after, limit=max(1, min(limit, MOST)))
+        answer = await self._ask(asked, priority, on_wait, read_messages)
+        return asked.page(answer.body, answer.moment)
+
+    async def cut(
+        self,
+        channel_id: int,
+        *,
+        before: int | None = None,
+        after: int | None = None,
+        limit: int = MOST,
+        priority: Priority = Priority.SCAN,
+        on_wait: OnWait | None = None,
+    ) -> CutPage:
+        """Ask for them likewise, and leave it to the caller when the messages are looked at."""
+        asked = Asked(channel_id=channel_id, before=before, after=after, limit=max(1, min(limit, MOST)))
+        answer = await self._ask(asked, priority, on_wait, cut)
+        return CutPage(messages=answer.body, asked=asked, date=answer.moment)
+
+    async def _ask(self, asked: Asked, priority: Priority, on_wait: OnWait | None, read: Read) -> Answer:
+        if (asked.before is None) == (asked.after is None):
             raise ValueError("A page is read either before or after an id.")
-        limit = max(1, min(limit, MOST))
-        bound = {"before": before} if before is not None else {"after": after}
+        bound = {"before": asked.before} if asked.before is not None else {"after": asked.after}
         answer = await self.rest.request(
-            Route("GET", "/channels/{channel_id}/messages", channel_id=channel_id),
-            params=bound | {"limit": limit},
+            Route("GET", "/channels/{channel_id}/messages", channel_id=asked.channel_id),
+            params=bound | {"limit": asked.limit},
             priority=priority,
             on_wait=on_wait,
-            read=read_messages,
+            read=read,
         )
         if answer.date is None:
-            log.warning("discord.date_missing", channel_id=channel_id)
-        listed: list[RawMessage] = answer.body
-        lowest, end = -1 if after is None else after + 1, LARGEST + 1 if before is None else before
-        there = {
-            one.id: one
-            for one in listed
-            if lowest <= one.id < end and (one.channel_id == channel_id or one.channel_id is None)
-        }
-        strays = 0 if len(there) == len(listed) else sum(one.id not in there for one in listed)
-        if strays:
-            log.warning("discord.page_strayed", channel_id=channel_id, strays=strays, messages=len(listed))
-        ids = sorted(there)
-        return Page(
-            messages=tuple([there[number] for number in ids]),
-            ids=tuple(ids),
-            before=before,
-            after=after,
-            limit=limit,
-            count=len(listed),
-            strays=strays,
-            date=answer.moment,
-        )
+            log.warning("discord.date_missing", channel_id=asked.channel_id)
+        return answer

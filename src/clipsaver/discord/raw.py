@@ -5,7 +5,7 @@ first; of each, the few fields that decide are decoded, and the whole payload on
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Self
 
 import msgspec
@@ -122,11 +122,28 @@ _NAMED: Final = msgspec.json.Decoder(_Named, strict=False)
 
 def read_messages(body: bytes) -> list[RawMessage]:
     """Read a list of messages in its order; raises Mismatch if it is none, or one of them has no id."""
+    return look_at(cut(body))
+
+
+def cut(body: bytes) -> list[Raw]:
+    """Cut a list of messages into them, whatever they are; raises Mismatch if it is none."""
     try:
-        listed = _PAGE.decode(body)
+        return _PAGE.decode(body)
     except UNREADABLE:
-        listed = _mended(body)
-    return [_look(raw) for raw in listed]
+        return _mended(body)
+
+
+def look_at(messages: Iterable[Raw]) -> list[RawMessage]:
+    """Look at each of them; raises Mismatch if one has no id."""
+    return [_look(raw) for raw in messages]
+
+
+def id_of(message: Raw) -> int:
+    """The id alone; raises Mismatch if there is none."""
+    try:
+        return _NAMED.decode(message).id
+    except UNREADABLE:
+        raise Mismatch("a message without an id") from None
 
 
 def _mended(body: bytes) -> list[Raw]:
@@ -148,13 +165,6 @@ def _look(raw: Raw) -> RawMessage:
         message = _MESSAGE.decode(raw)
         message.odd = False
     except UNREADABLE:
-        message = RawMessage(id=_id_of(raw), odd=True)
+        message = RawMessage(id=id_of(raw), odd=True)
     message.raw = raw
     return message
-
-
-def _id_of(raw: Raw) -> int:
-    try:
-        return _NAMED.decode(raw).id
-    except UNREADABLE:
-        raise Mismatch("a message without an id") from None

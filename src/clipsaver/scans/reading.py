@@ -2,16 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
+from functools import partial
+from itertools import chain
 
 from attrs import define, field
 
 from clipsaver.clips.finding import find_in, sift
 from clipsaver.clips.model import Batch, Sifted
 from clipsaver.clips.rules import Rules
-from clipsaver.discord.history import History, Page, proves
+from clipsaver.discord.history import CutPage, History, Page, proves
 from clipsaver.discord.raw import RawMessage
 from clipsaver.discord.rest import OnWait
+from clipsaver.discord.structuring import Mismatch
 from clipsaver.errors import ClipsaverError
 from clipsaver.postgres import ranges
 from clipsaver.postgres.ranges import Ranges
@@ -43,6 +46,10 @@ class ReadPage:
         return self._found[1]
 
 
+Look = Callable[[], ReadPage | None]
+"""Looks at a page that has arrived; None if it is not what it seemed to be."""
+
+
 @define(kw_only=True, eq=False)
 class Reader:
     """Reads what one run has left."""
@@ -62,16 +69,33 @@ class Reader:
     turn: Turn
     _ahead: asyncio.Semaphore = field(factory=lambda: asyncio.Semaphore(READ_AHEAD), init=False)
     _in_hand: int = field(default=0, init=False)
-    _arrived: "asyncio.Queue[ReadPage | None]" = field(factory=asyncio.Queue, init=False)
+    _arrived: "asyncio.Queue[Look | None]" = field(factory=asyncio.Queue, init=False)
     _looked: "asyncio.Queue[ReadPage | None]" = field(factory=asyncio.Queue, init=False)
+    _trusting: bool = field(default=True, init=False)
+    """Whether pages are taken to be in Discord's order until they are looked at."""
 
     async def pages(self, todo: Ranges, left: int | None) -> AsyncGenerator[list[ReadPage], None]:
         """Whatever has arrived since the last time, until nothing is left, or the worker drains.
 
         What is handed out counts as kept when the next is asked for. Trouble comes after all that came before it.
         """
-        reading = asyncio.create_task(self._read(todo, left))
-        looking = asyncio.create_task(self._look())
+        # With a limit it has to be known how many messages count before it is known what to ask for next.
+        self._trusting = left is None
+        again = True
+        while again:
+            trusted = self._trusting
+            async with aclosing(self._stretch(todo, left)) as arriving:
+                async for pages in arriving:
+                    yield pages
+                    todo = ranges.subtract(todo, chain.from_iterable(page.closes for page in pages))
+            again = trusted and not self._trusting
+
+    async def _stretch(self, todo: Ranges, left: int | None) -> AsyncGenerator[list[ReadPage], None]:
+        """The like, up to a page that is not what it seemed to be."""
+        self._arrived, self._looked = asyncio.Queue(), asyncio.Queue()
+        trusting = self._trusting
+        reading = asyncio.create_task(self._read_ahead(todo) if self._trusting else self._read(todo, left))
+        looking = asyncio.create_task(self._look(reading))
         draining = asyncio.create_task(self._stop_when_draining(reading))
         try:
             ended = False
@@ -83,9 +107,10 @@ class Reader:
                 if pages := [page for page in arrived if page is not None]:
                     yield pages
                     self._let_go(len(pages))
-            with suppress(asyncio.CancelledError):
-                await reading
-            await looking
+            if trusting == self._trusting:
+                with suppress(asyncio.CancelledError):
+                    await reading
+                await looking
         finally:
             for task in (draining, looking, reading):
                 task.cancel()
@@ -102,8 +127,38 @@ class Reader:
         await self.draining.wait()
         reading.cancel()
 
+    async def _read_ahead(self, todo: Ranges) -> None:
+        """Ask for page after page, each by where the last one seems to end; None in the queue says that this is over.
+
+        What a page really holds is looked at while the next is on its way. One that may be the last is looked at here:
+        whether it is to be believed, only Discord can tell.
+        """
+        horizon = self.run.horizon or 0
+        try:
+            while ask := plan.next_ask(todo, direction=self.run.direction, left=None):
+                await self._ahead.acquire()
+                await self.turn.let_pass()
+                page = await self.history.cut(
+                    self.run.channel_id, before=ask.before, after=ask.after, limit=ask.limit, on_wait=self.on_wait
+                )
+                closes = plan.closes(ask, page.seems_to_prove(horizon=horizon), todo) if page.full else ()
+                if closes:
+                    await self._hand_on(partial(self._check, ask, page, todo, closes))
+                else:
+                    try:
+                        last = page.read()
+                    except Mismatch:
+                        self._trusting = False
+                        return
+                    read = await self._believe(ask, last, todo)
+                    closes = read.closes
+                    await self._hand_on(partial(_same, read))
+                todo = ranges.subtract(todo, closes)
+        finally:
+            self._arrived.put_nowait(None)
+
     async def _read(self, todo: Ranges, left: int | None) -> None:
-        """Ask for page after page; None in the queue says that this is over."""
+        """The same, believing nothing: each page is looked at before the next is asked for."""
         try:
             while ask := plan.next_ask(todo, direction=self.run.direction, left=left):
                 await self._ahead.acquire()
@@ -114,16 +169,24 @@ class Reader:
                 read = await self._believe(ask, page, todo)
                 todo = ranges.subtract(todo, read.closes)
                 left = None if left is None else left - len(read.messages)
-                await self.room.acquire()
-                self._in_hand += 1
-                self._arrived.put_nowait(read)
+                await self._hand_on(partial(_same, read))
         finally:
             self._arrived.put_nowait(None)
 
-    async def _look(self) -> None:
+    async def _hand_on(self, look: Look) -> None:
+        await self.room.acquire()
+        self._in_hand += 1
+        self._arrived.put_nowait(look)
+
+    async def _look(self, reading: asyncio.Task[None]) -> None:
         """Look through what arrives; the next page has been asked for by then, and is on its way meanwhile."""
         try:
-            while (page := await self._arrived.get()) is not None:
+            while (look := await self._arrived.get()) is not None:
+                page = look()
+                if page is None:
+                    self._trusting = False
+                    reading.cancel()
+                    return
                 page.under(self.rules())
                 self._looked.put_nowait(page)
         finally:
@@ -133,10 +196,21 @@ class Reader:
         """Tell what a page proves; that nothing is left counts only if the bot may still read the channel."""
         if not page.messages or (ask.before is not None and page.short):
             await self.readable()
-        proved = proves(page, horizon=self.run.horizon or 0)
-        closes = plan.closes(ask, proved, todo)
+        closes = plan.closes(ask, proves(page, horizon=self.run.horizon or 0), todo)
         if not closes:
             raise ClipsaverError("Discord answered with messages that were not asked for.")
+        return self._read_page(page, closes)
+
+    def _check(self, ask: plan.Ask, cut: CutPage, todo: Ranges, seemed: Ranges) -> ReadPage | None:
+        """Look at a full page; None if it closes something else than it seemed to, or nothing can be made of it."""
+        try:
+            page = cut.read()
+        except Mismatch:
+            return None
+        closes = plan.closes(ask, proves(page, horizon=self.run.horizon or 0), todo)
+        return self._read_page(page, closes) if closes == seemed and not page.short else None
+
+    def _read_page(self, page: Page, closes: Ranges) -> ReadPage:
         messages = page.messages
         if not ranges.covers(closes, page.ids):
             messages = tuple(message for message in messages if ranges.contains(closes, message.id))
@@ -144,3 +218,7 @@ class Reader:
 
     def _sift(self, messages: Iterable[RawMessage]) -> Sifted:
         return sift(messages, self.application_id, self.bot_id)
+
+
+def _same(page: ReadPage) -> ReadPage:
+    return page
