@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from attrs import define
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clipsaver.discord.heard import Heard
@@ -67,7 +67,6 @@ def test_the_ceiling_is_reached_and_never_crossed(style: str, latency: float, ji
     assert result.rate >= 0.98
 
 
-@settings(deadline=None)
 @given(
     style=st.sampled_from(sorted(STYLES)),
     limit=st.integers(1, 12),

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clipsaver.errors import BadInput
@@ -82,7 +82,6 @@ def test_unknown_keys_are_named() -> None:
     assert unknown({"volume": 1, "prefix": "?", "colour": "red"}) == ("colour", "volume")
 
 
-@settings(deadline=None)
 @given(defaults=STORED, guild=STORED, channel=STORED)
 def test_whatever_is_stored_gives_settings_that_could_be_stored(
     defaults: dict[str, Any], guild: dict[str, Any], channel: dict[str, Any]

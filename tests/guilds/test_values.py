@@ -4,7 +4,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clipsaver.errors import BadInput
@@ -134,7 +134,6 @@ VALUES = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(VALUES.filter(lambda pair: pair[1] not in (["none"], ["null"], ["nothing"], ["unlimited"])))
 def test_typing_what_is_shown_gives_the_same(pair: tuple[str, Any]) -> None:
     """Showing and parsing are each other's opposite."""
@@ -143,7 +142,6 @@ def test_typing_what_is_shown_gives_the_same(pair: tuple[str, Any]) -> None:
     assert parse(key, display(key, stored)) == stored
 
 
-@settings(deadline=None)
 @given(st.sampled_from(list(SETTINGS)), st.text(max_size=200))
 def test_typing_anything_gives_a_value_or_a_sentence(key: str, text: str) -> None:
     """And nothing else."""
