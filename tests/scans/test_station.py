@@ -11,7 +11,7 @@ from clipsaver.clips.service import Clips
 from clipsaver.discord.history import CutPage
 from clipsaver.errors import ClipsaverError
 from clipsaver.postgres.pool import Pool
-from clipsaver.scans import plan
+from clipsaver.scans import plan, reading
 from clipsaver.scans.model import RunStatus
 from clipsaver.scans.station import MOST_ATTEMPTS
 from tests.scans.listed import GUILD, Bench, Listed, at
@@ -80,6 +80,20 @@ async def test_a_crash_is_a_sentence_with_a_reference(bench: Bench) -> None:
     assert run.status is RunStatus.QUEUED
     assert "reference" in (run.error_message or "")
     assert "secret" not in (run.error_message or "")
+
+
+async def test_a_crash_in_a_page_ends_the_reading_of_others(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where as much has been read ahead as may be."""
+
+    def crash(*_: object) -> None:
+        raise ZeroDivisionError("secret")
+
+    monkeypatch.setattr(reading, "READ_AHEAD", 1)
+    monkeypatch.setattr(reading, "find_in", crash)
+    await bench.start()
+    run = await bench.carry_on()
+    assert run.status is RunStatus.QUEUED
+    assert "reference" in (run.error_message or "")
 
 
 async def test_an_answer_nobody_asked_for_is_not_believed(bench: Bench) -> None:

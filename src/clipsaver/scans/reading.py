@@ -107,10 +107,10 @@ class Reader:
                 if pages := [page for page in arrived if page is not None]:
                     yield pages
                     self._let_go(len(pages))
+            await looking
             if trusting == self._trusting:
                 with suppress(asyncio.CancelledError):
                     await reading
-                await looking
         finally:
             for task in (draining, looking, reading):
                 task.cancel()
