@@ -37,7 +37,7 @@ class Point:
 POINTS: Final[Mapping[str, Point]] = {
     "after the claim": Point(statement=CLAIM),
     "after the range was fixed": Point(statement=RANGE_FIXED),
-    "after a page arrived": Point(call="clipsaver.discord.history:History.page"),
+    "after a page arrived": Point(call="clipsaver.discord.history:History.cut"),
     "before a commit": Point(commit_of=KEEPING, before=True),
     "after a commit": Point(commit_of=KEEPING),
     "before the end is written": Point(statement=FINISHED, before=True),
