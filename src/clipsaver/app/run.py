@@ -89,19 +89,7 @@ async def _program(config: Config, role: Role, *, stop: asyncio.Event, running: 
             ]
             worker = Worker(stations, drain=DRAIN)
         if role is not Role.WORKER:
-            wake = partial(_wake, worker)
-            scans = Scans(
-                pool=below.pool,
-                defaults=below.defaults,
-                wake=partial(wake, "scans"),
-                token_refused=lambda: below.rest.unauthorized,
-            )
-            bot = Bot.of(
-                below,
-                scans,
-                Saving(pool=below.pool, defaults=below.defaults, wake=partial(wake, "saving")),
-                Pictures(pool=below.pool, wake=partial(wake, "pictures")),
-            )
+            bot = _bot(below, partial(_wake, worker))
         cron = Cron(below.pool, jobs(below, storehouse))
         sight = Sight(
             ground=below,
@@ -125,6 +113,18 @@ async def _program(config: Config, role: Role, *, stop: asyncio.Event, running: 
             parts.append(bot.part)
         running.set()
         await run_parts(parts, stop)
+
+
+def _bot(below: Ground, wake: Callable[[str], None]) -> Bot:
+    """The bot, over the services whose work it begins; ``wake`` tells a station of this process."""
+    scans = Scans(
+        pool=below.pool,
+        defaults=below.defaults,
+        wake=partial(wake, "scans"),
+        token_refused=lambda: below.rest.unauthorized,
+    )
+    saving = Saving(pool=below.pool, defaults=below.defaults, wake=partial(wake, "saving"))
+    return Bot.of(below, scans, saving, Pictures(pool=below.pool, wake=partial(wake, "pictures")))
 
 
 def _wake(worker: Worker | None, station: str) -> None:

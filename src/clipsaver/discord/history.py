@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 import structlog
-from attrs import Factory, define, frozen
+from attrs import Factory, define, field, frozen
 from msgspec import Raw
 
 from clipsaver.discord.raw import RawMessage, cut, id_of, look_at, read_messages
@@ -44,6 +44,11 @@ class Page:
         return self.count < self.limit and self.strays == 0
 
 
+def _possible(limit: int) -> int:
+    """How many messages of one page can be asked for."""
+    return max(1, min(limit, MOST))
+
+
 @frozen(kw_only=True)
 class Asked:
     """Which messages of a channel were asked for."""
@@ -51,7 +56,11 @@ class Asked:
     channel_id: int
     before: int | None
     after: int | None
-    limit: int
+    limit: int = field(converter=_possible)
+
+    def __attrs_post_init__(self) -> None:
+        if (self.before is None) == (self.after is None):
+            raise ValueError("A page is read either before or after an id.")
 
     def page(self, listed: Sequence[RawMessage], date: datetime) -> Page:
         """Tell what came from what was not asked for."""
@@ -154,12 +163,11 @@ class History:
         before: int | None = None,
         after: int | None = None,
         limit: int = MOST,
-        priority: Priority = Priority.SCAN,
         on_wait: OnWait | None = None,
     ) -> Page:
         """Read the messages next to a bound. Discord: Get Channel Messages, newest first also with ``after``."""
-        asked = Asked(channel_id=channel_id, before=before, after=after, limit=max(1, min(limit, MOST)))
-        answer = await self._ask(asked, priority, on_wait, read_messages)
+        asked = Asked(channel_id=channel_id, before=before, after=after, limit=limit)
+        answer = await self._ask(asked, on_wait, read_messages)
         return asked.page(answer.body, answer.moment)
 
     async def cut(
@@ -169,22 +177,19 @@ class History:
         before: int | None = None,
         after: int | None = None,
         limit: int = MOST,
-        priority: Priority = Priority.SCAN,
         on_wait: OnWait | None = None,
     ) -> CutPage:
         """Ask for them likewise, and leave it to the caller when the messages are looked at."""
-        asked = Asked(channel_id=channel_id, before=before, after=after, limit=max(1, min(limit, MOST)))
-        answer = await self._ask(asked, priority, on_wait, cut)
+        asked = Asked(channel_id=channel_id, before=before, after=after, limit=limit)
+        answer = await self._ask(asked, on_wait, cut)
         return CutPage(messages=answer.body, asked=asked, date=answer.moment)
 
-    async def _ask(self, asked: Asked, priority: Priority, on_wait: OnWait | None, read: Read) -> Answer:
-        if (asked.before is None) == (asked.after is None):
-            raise ValueError("A page is read either before or after an id.")
+    async def _ask(self, asked: Asked, on_wait: OnWait | None, read: Read) -> Answer:
         bound = {"before": asked.before} if asked.before is not None else {"after": asked.after}
         answer = await self.rest.request(
             Route("GET", "/channels/{channel_id}/messages", channel_id=asked.channel_id),
             params=bound | {"limit": asked.limit},
-            priority=priority,
+            priority=Priority.SCAN,
             on_wait=on_wait,
             read=read,
         )

@@ -92,7 +92,7 @@ class Reader:
 
     async def _stretch(self, todo: Ranges, left: int | None) -> AsyncGenerator[list[ReadPage], None]:
         """The like, up to a page that is not what it seemed to be."""
-        self._arrived, self._looked = asyncio.Queue(), asyncio.Queue()
+        self._arrived, self._looked, self._ahead = asyncio.Queue(), asyncio.Queue(), asyncio.Semaphore(READ_AHEAD)
         trusting = self._trusting
         reading = asyncio.create_task(self._read_ahead(todo) if self._trusting else self._read(todo, left))
         looking = asyncio.create_task(self._look(reading))
