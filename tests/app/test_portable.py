@@ -59,9 +59,9 @@ def wanted(folder: Path, **more: Any) -> Namespace:
 async def test_what_is_told(config: Config, house: House, capsys: pytest.CaptureFixture[str]) -> None:
     """A few lines on standard output, and nothing else when all went well."""
     assert 0 == await export_clips(config, wanted(house.folder))
-    assert ("clips         3 looked at\nwritten       3, 0 MB\n", "") == capsys.readouterr()
+    assert ("clips         3 looked at\nwritten       3, 27 bytes\n", "") == capsys.readouterr()
     assert 0 == await import_clips(config, wanted(house.folder))
-    assert ("clips         3 looked at\ntaken         0, 0 MB\nright already 3\n", "") == capsys.readouterr()
+    assert ("clips         3 looked at\ntaken         0, 0 bytes\nright already 3\n", "") == capsys.readouterr()
 
 
 async def test_what_is_left_out(config: Config, house: House, capsys: pytest.CaptureFixture[str]) -> None:

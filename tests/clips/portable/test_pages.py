@@ -122,4 +122,4 @@ def test_the_first_page() -> None:
     assert "1,001 clips, 1.4 MB" in made.text
     assert HOSTILE in made.text
     assert not made.all_of("script")
-    assert "0 clips, 0.0 MB" in Reader(pages.index([])).text
+    assert "0 clips, 0 bytes" in Reader(pages.index([])).text

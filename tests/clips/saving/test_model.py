@@ -64,6 +64,7 @@ def test_sentences() -> None:
     """What was left out says why, and which setting changes that."""
     assert shown_size(3 * 2**30) == "3 GB"
     assert shown_size(1536 * 1024) == "1.5 MB"
+    assert [shown_size(size) for size in (0, 1, 1023, 1536)] == ["0 bytes", "1 byte", "1023 bytes", "1.5 KB"]
     assert "1 GB" in over_quota(2**30).reason
     assert "`storage_quota_gb`" in over_quota(2**30).reason
     assert too_large(2**21, 2**20).reason == "The file has 2 MB, more than the 1 MB allowed here (`max_file_size_mb`)."

@@ -8,13 +8,13 @@ from urllib.parse import quote
 from attrs import frozen
 
 from clipsaver.clips.portable.model import Clip, Place
+from clipsaver.clips.saving.model import shown_size
 
 INDEX: Final = "index.html"
 PAGES: Final = "pages"
 PICTURES: Final = "pictures"
 ON_A_PAGE: Final = 50
 """Clips: as many as browsers show at once without thinking about it."""
-MEBIBYTE: Final = 1024 * 1024
 POLICY: Final = (
     "default-src 'none'; img-src 'self' file:; media-src 'self' file:; style-src 'unsafe-inline'; "
     "base-uri 'none'; form-action 'none'"
@@ -57,7 +57,7 @@ def pages_of(clips: int) -> int:
 
 def index(channels: Sequence[Summed]) -> bytes:
     """The first page: every channel, by server."""
-    together = f"{_clips(sum(one.clips for one in channels))}, {_size(sum(one.bytes for one in channels))}"
+    together = f"{_clips(sum(one.clips for one in channels))}, {shown_size(sum(one.bytes for one in channels))}"
     parts = ["<h1>Saved clips</h1>", f"<p>{together}. The files are in <code>clips</code>.</p>"]
     guild_id = None
     for one in channels:
@@ -93,7 +93,7 @@ def _clip(clip: Clip, *, pictured: bool) -> str:
     # A spoiler shows nothing before somebody asks for it.
     poster = f' poster="{_up(picture_name(clip.sha256))}"' if pictured and not clip.is_spoiler else ""
     author = clip.author_global_name or clip.author_username or "someone"
-    facts = [_name(author), f"{clip.posted_at:%Y-%m-%d %H:%M} UTC", _size(clip.bytes)]
+    facts = [_name(author), f"{clip.posted_at:%Y-%m-%d %H:%M} UTC", shown_size(clip.bytes)]
     if clip.is_spoiler:
         facts.append("spoiler")
     if clip.gone_since is not None:
@@ -150,7 +150,3 @@ def _text(text: str) -> str:
 
 def _clips(number: int) -> str:
     return "1 clip" if number == 1 else f"{number:,} clips"
-
-
-def _size(size: int) -> str:
-    return f"{size / MEBIBYTE:,.1f} MB"

@@ -9,7 +9,8 @@ from attrs import Factory, frozen
 
 from clipsaver.guilds.settings import Settings
 
-MEBIBYTE: Final = 1024 * 1024
+KIBIBYTE: Final = 1024
+MEBIBYTE: Final = 1024 * KIBIBYTE
 GIBIBYTE: Final = 1024 * MEBIBYTE
 
 MOST_ATTEMPTS: Final = 10
@@ -191,8 +192,10 @@ def room_needed(size: int | None, largest: int | None) -> int:
 
 def shown_size(size: int) -> str:
     """A size as people read it."""
-    amount, unit = (size / GIBIBYTE, "GB") if size >= GIBIBYTE else (size / MEBIBYTE, "MB")
-    return f"{amount:,.1f}".removesuffix(".0") + f" {unit}"
+    for unit, name in ((GIBIBYTE, "GB"), (MEBIBYTE, "MB"), (KIBIBYTE, "KB")):
+        if size >= unit:
+            return f"{size / unit:,.1f}".removesuffix(".0") + f" {name}"
+    return "1 byte" if size == 1 else f"{size} bytes"
 
 
 def over_quota(quota: int) -> Ending:
