@@ -63,17 +63,17 @@ class Program:
         whole = self.out.read_bytes().rpartition(b"\n")[0]
         return [orjson.loads(line) for line in whole.splitlines()]
 
-    def said(self, event: str) -> dict[str, Any] | None:
-        """Return the first line about an event."""
-        return next((line for line in self.lines if line["event"] == event), None)
+    def said(self, *events: str) -> dict[str, Any] | None:
+        """Return the first line about an event, or about one of several."""
+        return next((line for line in self.lines if line["event"] in events), None)
 
-    async def hear(self, event: str) -> dict[str, Any]:
-        """Wait for a line about an event."""
+    async def hear(self, *events: str) -> dict[str, Any]:
+        """Wait for a line about an event, or about one of several."""
 
         def look() -> dict[str, Any] | None:
             ended = self.process.returncode is not None  # asked first, since the last lines come before
-            if (found := self.said(event)) is None and ended:
-                raise AssertionError(f"ended without {event}:\n{self.everything}")
+            if (found := self.said(*events)) is None and ended:
+                raise AssertionError(f"ended without {' or '.join(events)}:\n{self.everything}")
             return found
 
         found: dict[str, Any] = await until(look)

@@ -10,6 +10,8 @@ import orjson
 from aiohttp import web
 from attrs import define, field
 
+from clipsaver.discord.limits import MARGIN
+
 STEP = 0.002
 """Seconds between two looks at how late the machine lets us wake."""
 LONG = 0.01
@@ -165,11 +167,14 @@ class Stalls:
     total: float = 0.0
     long: float = 0.0
     """Seconds in all, of those that were long."""
+    late: int = 0
+    """How many were longer than the margin that requests are sent with."""
 
     def add(self, seconds: float) -> None:
         """Count one."""
         self.worst, self.total = max(self.worst, seconds), self.total + seconds
         self.long += seconds if seconds > LONG else 0.0
+        self.late += seconds > MARGIN
 
 
 @asynccontextmanager

@@ -12,20 +12,20 @@ from aiohttp import web
 from clipsaver.discord import lanes, limits
 from clipsaver.discord.budget import Budget, Turn
 from clipsaver.discord.history import History
-from clipsaver.discord.limits import MARGIN
 from clipsaver.discord.pacing import Pacer
 from clipsaver.discord.rest import Priority, Rest, Route
 from tests.discord.buckets import STYLES, Limiter
 from tests.discord.servers import Pages, one_by_one, say, serve, watched
 
 LIMIT, WINDOW = 5, 0.5
+CHANNELS = 8
 
 
 @pytest.mark.parametrize("style", STYLES)
 async def test_channels_reach_their_ceiling_side_by_side(style: str) -> None:
     """Eight channels at once each read at the limit's pace, and none is ever refused.
 
-    A refusal is excused only by a stall of this very machine that was longer than the margin, and only once.
+    Refusals are excused only by stalls of this very machine that were longer than the margin, each once a channel.
     """
     pages = Pages(range(1, 10_000))
     limiters: dict[str, Limiter] = defaultdict(lambda: make(LIMIT, WINDOW))
@@ -53,9 +53,9 @@ async def test_channels_reach_their_ceiling_side_by_side(style: str) -> None:
                 bound = (await History(rest=rest).page(channel_id, before=bound)).ids[0]
 
         began = time.monotonic()
-        await asyncio.gather(*(read(channel_id) for channel_id in range(8)))
+        await asyncio.gather(*(read(channel_id) for channel_id in range(CHANNELS)))
         spent = time.monotonic() - began
-        assert rest.stats.throttled.total() <= int(stalls.worst > MARGIN)
+        assert rest.stats.throttled.total() <= stalls.late * CHANNELS
     assert 2 * WINDOW < spent < 4 * WINDOW * 1.5 + stalls.total
 
 
@@ -82,7 +82,7 @@ async def test_a_bucket_by_another_name_each_time(monkeypatch: pytest.MonkeyPatc
                 await rest.request(Route("GET", "/channels/{channel_id}/messages", channel_id=channel_id))
 
         await asyncio.gather(read(1), read(2))
-        assert rest.stats.throttled.total() <= int(stalls.worst > MARGIN)
+        assert rest.stats.throttled.total() <= stalls.late * 2
         assert len(rest._pacer.lanes._buckets) <= 10
         assert len(rest._pacer.lanes._families) <= 12
 
