@@ -190,7 +190,7 @@ async def test_it_asks_again_after_an_outage(pool: Pool, monkeypatch: pytest.Mon
         patched.setattr(store, "note_invalid", _away)
         await breaker.look()
     running = asyncio.create_task(breaker.run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not (await looked(pool)).requests:  # noqa: ASYNC110 - rows can't be waited for
             await asyncio.sleep(0.01)
     running.cancel()
@@ -215,7 +215,7 @@ async def test_one_refusal_too_many_stops_all_reading(pool: Pool) -> None:
         await other.request(FINE)
         with pytest.raises(Forbidden):
             await rest.request(REFUSED)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not (await looked(pool)).reading:  # noqa: ASYNC110 - rows can't be waited for
                 await asyncio.sleep(0.01)
         asked = len(server.asked)
@@ -223,7 +223,7 @@ async def test_one_refusal_too_many_stops_all_reading(pool: Pool) -> None:
             asyncio.create_task(rest.request(FINE, on_wait=on_wait)),
             asyncio.create_task(other.request(FINE, on_wait=on_wait)),
         ]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(told) < 2:
                 waiting.clear()
                 await waiting.wait()
