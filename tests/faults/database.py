@@ -4,7 +4,7 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TypeAlias
 
 import asyncpg
@@ -18,7 +18,7 @@ TERMINATE = f"select pid, pg_terminate_backend(pid) from pg_stat_activity where 
 CANCEL = f"select pid, pg_cancel_backend(pid) from pg_stat_activity where {OTHERS} and state = 'active'"  # noqa: S608 - likewise
 WAITING = f"select exists (select from pg_stat_activity where {OTHERS} and wait_event_type = 'Lock')"  # noqa: S608 - likewise
 ACTIVE_ROWS = "select channel_id, id from bot_channel_scan_runs where status = 'running' order by channel_id"
-PATIENCE = 20.0
+PATIENCE = 60.0
 Plain: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
@@ -66,7 +66,7 @@ class Faulty:
             victims = await conn.fetch(f"select pid from pg_stat_activity where {OTHERS}")  # noqa: S608 - our own text
             send([victims[0]["pid"]], signal.SIGKILL)
             try:
-                await conn.fetch("select pg_sleep(10)")
+                await conn.fetch("select pg_sleep(60)")
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 return True
         return False
@@ -124,8 +124,8 @@ class Faulty:
     async def deadlock(self, *, times: int) -> int:
         """Take the rows that a program writes in the opposite order, so often; how often it had to give way."""
         async with self._beside() as conn, self._beside() as watching:
-            # The one who has waited for so long is the victim: never this session.
-            await conn.execute("set deadlock_timeout = '1min'")
+            # The one who has waited for so long is the victim: not this session, unless the program looked too early.
+            await conn.execute("set deadlock_timeout = '5s'")
             crossed = [
                 await self._cross(conn, watching, row) for _ in range(times) for row in await conn.fetch(ACTIVE_ROWS)
             ]
@@ -133,6 +133,11 @@ class Faulty:
 
     async def _cross(self, conn: Plain, watching: Plain, row: asyncpg.Record) -> bool:
         """Hold a channel's row until the program waits for it, and then want the run's, which the program holds."""
+        with suppress(asyncpg.DeadlockDetectedError):
+            return await self._hold(conn, watching, row)
+        return False
+
+    async def _hold(self, conn: Plain, watching: Plain, row: asyncpg.Record) -> bool:
         async with conn.transaction():
             await conn.execute("select from bot_channels where channel_id = $1 for update", row["channel_id"])
             deadline = time.monotonic() + PATIENCE

@@ -11,7 +11,7 @@ from clipsaver.postgres.pool import Pool
 from clipsaver.simulator import videos
 from clipsaver.simulator.entities import Attachment, Message
 from clipsaver.simulator.world import World
-from tests.flows.waiting import eventually
+from tests.flows.waiting import PATIENCE, eventually
 
 LEFT = "select count(*) from clips where state = 'pending'"
 UNMADE = "select count(*) from thumbnails where state <> 'made'"
@@ -97,10 +97,10 @@ async def saved(pool: Pool) -> None:
     async def look() -> bool:
         return not await pool.fetchval(LEFT)
 
-    await eventually(look, timeout=60)
+    await eventually(look)
 
 
-async def pictured(pool: Pool, *, timeout: float = 60) -> None:  # noqa: ASYNC109 - the test's patience
+async def pictured(pool: Pool, *, timeout: float = PATIENCE) -> None:  # noqa: ASYNC109 - the test's patience
     """Wait until every video has its pictures."""
 
     async def look() -> bool:

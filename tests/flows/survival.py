@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from clipsaver.postgres.pool import Pool
 from clipsaver.simulator.entities import TEXT, Channel
+from tests.discord.servers import watched
 from tests.flows.exactness import FEWER_INVALID, There, check_now, check_whole
 from tests.flows.house import House
 from tests.flows.waiting import eventually
@@ -20,9 +21,12 @@ from tests.flows.waiting import eventually
 LEASE = 1.5
 """Seconds until a worker that is silent has lost its scan."""
 GOES_ON = 30.0
-"""Seconds after a fault in which a scan has to go on."""
+"""Seconds after a fault in which a scan has to go on; what the machine held up comes on top."""
 LATENCY = 0.01
-"""Seconds of an answer of Discord's, so that a scan lasts until the fault strikes."""
+"""Seconds of an answer of Discord's."""
+PAGES = "GET /channels/*/messages"
+SLOWLY = 0.1
+"""Seconds more until a page comes, so that a scan lasts until all has happened, on a busy machine either."""
 BEGUN = 1_000
 """Messages of each channel that are read before."""
 BETWEEN = 0.05
@@ -72,7 +76,7 @@ def scanned(house: House) -> list[Channel]:
 
 
 async def until_all_read(pool: Pool, *, more_than: int | None = None) -> float:
-    """Wait until every scan has committed more than so much, or than now; the seconds it took."""
+    """Wait until every scan has committed more than so much, or than now; the seconds it took, without stalls."""
     began = time.monotonic()
     known: dict[int, int] = {}
 
@@ -84,8 +88,14 @@ async def until_all_read(pool: Pool, *, more_than: int | None = None) -> float:
             return bool(rows) and all(read > known[channel_id] for channel_id, read in rows)
         return False
 
-    await eventually(look, timeout=GOES_ON, every=0.005)
-    return time.monotonic() - began
+    async with watched() as stalls:
+        await eventually(look, every=0.005)
+    return time.monotonic() - began - stalls.long
+
+
+def slow_down(house: House) -> None:
+    """Let pages come slowly until the end is looked at."""
+    house.simulator.faults.add("delay", PAGES, seconds=SLOWLY)
 
 
 async def start_all(house: House) -> None:
@@ -98,8 +108,9 @@ async def start_all(house: House) -> None:
 async def check_end(house: House) -> None:
     """Let the scans come to their end, and look at everything."""
     house.simulator.latency = 0
+    house.simulator.faults.clear()
     for channel in scanned(house):
-        await house.ended(channel, timeout=60)
+        await house.ended(channel)
     await check_whole(house.pool, house.world, scanned(house))
     assert house.simulator.stats.invalid < FEWER_INVALID
 
@@ -119,6 +130,7 @@ class Survived:
 async def survive(house: House, strike: Callable[[], Awaitable[object]]) -> Survived:
     """Scan while a fault strikes, and look at everything."""
     theirs = {one.id: There.of(house.world, one.id) for one in scanned(house)}
+    slow_down(house)
     # Captured, since showing an exception with all that is known about it takes longer than most faults.
     with capture_logs() as said:
         async with house.open(CLIPSAVER_SCANS_LEASE_SECONDS=str(LEASE)) as url, Witness.of(url) as witness:

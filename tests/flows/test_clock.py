@@ -11,11 +11,9 @@ from tests.faults.launched import Order
 from tests.flows.conftest import Build
 from tests.flows.exactness import There, check_now
 from tests.flows.house import House
-from tests.flows.survival import GOES_ON, LEASE, PLAN, check_end, scanned, start_all, until_all_read
+from tests.flows.survival import GOES_ON, LEASE, PLAN, check_end, scanned, slow_down, start_all, until_all_read
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-SLOWLY = 0.05
-"""Seconds of the way to Discord and back: nothing is over before the last jump, on a busy machine either."""
 HALF_AN_HOUR = timedelta(minutes=31)
 """A job of every half an hour comes within."""
 SHIFT = "update bot_channel_scan_runs set lease_until = lease_until + $1::interval, due_at = due_at + $1::interval"
@@ -29,15 +27,17 @@ RUNS = "select count(*) from bot_channel_scan_runs"
 
 async def check_clock(one: Program, off: timedelta) -> None:
     """The program is ready, and goes by the moved clock: its next job is due within half an hour of that."""
-    status, body = await one.get("/ready")
-    assert status == 200, body
+    await one.ready()
+    asked = datetime.now(UTC)
+    _, body = await one.get("/ready")
     due = datetime.fromisoformat(orjson.loads(body)["parts"]["jobs"]["jobs"]["purge_install_intents"]["next"])
-    assert timedelta() < due - (datetime.now(UTC) + off) < HALF_AN_HOUR
+    assert timedelta() < due - (asked + off) < HALF_AN_HOUR
 
 
 async def test_the_clock_of_the_machine(build: Build) -> None:
     """An hour and a day, forwards and backwards, and right again: nothing waits for a time of day."""
-    house = await build(8, latency=SLOWLY, record=False, **PLAN)
+    house = await build(8, record=False, **PLAN)
+    slow_down(house)
     theirs = {one.id: There.of(house.world, one.id) for one in scanned(house)}
     clock = Clock(house.folder / "clock")
     clock.set(0)
@@ -63,7 +63,8 @@ async def test_the_clock_of_the_database(build: Build) -> None:
     Everything in the database is measured with its own clock, so its moving by an hour is the same as all that it has
     written down moving by an hour the other way.
     """
-    house = await build(9, latency=SLOWLY, record=False, **PLAN)
+    house = await build(9, record=False, **PLAN)
+    slow_down(house)
     theirs = {one.id: There.of(house.world, one.id) for one in scanned(house)}
     dead = scanned(house)[0].id
     with capture_logs():

@@ -21,8 +21,14 @@ from tests.fixtures.database import database_of, running
 from tests.flows.conftest import Build
 from tests.flows.survival import GOES_ON, LATENCY, LEASE, PLAN, survive
 
-LASTING = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "max_connections": "40"}
-"""What was committed is there after any death, and connections can run out."""
+LASTING = {
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    "max_connections": "40",
+    "deadlock_timeout": "500ms",
+}
+"""What was committed is there after any death, connections can run out, and a deadlock is there once looked for."""
 DATABASE = "under_fault"
 Strike = Callable[[Faulty], Awaitable[object]]
 """Returns when the fault is over: something true if it has happened."""
@@ -51,15 +57,15 @@ def lasting(fault: str, seconds: float) -> Strike:
 
 
 TROUBLES = (
-    Trouble(name="killed", strike=lasting("killed", 2.5), missing="database"),
+    Trouble(name="killed", strike=lasting("killed", 4), missing="database"),
     Trouble(name="restarted", strike=lasting("restarted", 0.5)),
     Trouble(name="paused past the lease", strike=lasting("paused", LEASE + 2), missing="database"),
     Trouble(name="a backend killed", strike=lambda one: one.crash()),
     Trouble(name="backends terminated", strike=lambda one: one.terminate(times=20, every=0.05)),
     Trouble(name="statements canceled", strike=lambda one: one.cancel(hits=4)),
     Trouble(name="deadlocks", strike=lambda one: one.deadlock(times=3), reason="DeadlockDetectedError"),
-    Trouble(name="no connection left", strike=lasting("crowded", 2.5), missing="database"),
-    Trouble(name="read-only", strike=lasting("read_only", 1.5), missing="worker"),
+    Trouble(name="no connection left", strike=lasting("crowded", 4), missing="database"),
+    Trouble(name="read-only", strike=lasting("read_only", 3), missing="worker"),
 )
 
 

@@ -48,7 +48,7 @@ async def scan(house: House) -> Run:
     await house.ask("/scan start")
     await house.read(clips, 500)
     assert (await check_midway(house, clips)).status in {RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.SUCCEEDED}
-    return await house.ended(clips, timeout=60)
+    return await house.ended(clips)
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -121,7 +121,7 @@ async def test_messages_nobody_can_read(build: Build) -> None:
     async with house.open():
         house.simulator.faults.add("null", PAGES, fields=frozenset({"filename"}), share=0.05)
         await house.ask("/scan start")
-        run = await house.ended(clips, timeout=60)
+        run = await house.ended(clips)
         house.simulator.faults.clear()
         odd = {row["message_id"]: row["payload"] for row in await house.pool.fetch(ODD, clips.id)}
         assert odd
@@ -132,7 +132,7 @@ async def test_messages_nobody_can_read(build: Build) -> None:
         last = await house.moderator.wait_for_message(clips, lambda one: "done" in one.text)
         assert f"{len(odd)} messages I couldn't understand" in last.text
         await house.ask("/scan start", rescan="update")
-        await check_rows(house, await house.ended(clips, timeout=60))
+        await check_rows(house, await house.ended(clips))
 
 
 @pytest.mark.parametrize("direction", ["backward", "forward"])

@@ -91,7 +91,7 @@ async def alike(house: House) -> None:
         return await Picture.known(house.pool) == Picture.of(house.world)
 
     try:
-        await eventually(look, timeout=10)
+        await eventually(look)
     except AssertionError:
         assert await Picture.known(house.pool) == Picture.of(house.world)
 
@@ -228,7 +228,7 @@ async def test_what_happens_while_it_is_there(build: Build) -> None:
         async def active() -> bool:
             return bool(await house.pool.fetchval(ACTIVE, clips.id) == created_at(message.id))
 
-        await eventually(active, timeout=10)
+        await eventually(active)
 
 
 async def test_joining_and_leaving(build: Build) -> None:

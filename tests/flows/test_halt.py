@@ -25,7 +25,7 @@ async def readiness(url: str) -> tuple[int, str]:
 
 async def whole(house: House) -> None:
     """The scan ends, and everything there is was found once."""
-    run = await house.ended(house.channel("clips"), timeout=60)
+    run = await house.ended(house.channel("clips"))
     assert run.status is RunStatus.SUCCEEDED, run.error_message
     assert Figures.of(run) == recount(house.world, run.channel_id)
     async with house.pool.acquire() as conn:
@@ -37,7 +37,7 @@ async def test_too_many_refusals_of_another_process(build: Build, monkeypatch: p
     """The scan waits where it is, says until when, and goes on by itself."""
     monkeypatch.setattr(breaker, "BEAT", 0.2)
     monkeypatch.setattr(pacing, "LONGEST_SLEEP", 0.2)
-    house = await build(messages=MESSAGES, videos_percent=20, record=False)
+    house = await build(messages=MESSAGES, videos_percent=20, record=False, latency=0.05)
     clips = house.channel("clips")
     async with house.open(CLIPSAVER_DISCORD_REQUESTS_PER_SECOND=METERED) as url:
         await house.ask("/scan start")
@@ -60,6 +60,7 @@ async def test_too_many_refusals_of_another_process(build: Build, monkeypatch: p
         assert run is not None
         assert run.status is RunStatus.RUNNING
         assert house.pages == asked
+        house.simulator.latency = 0
         await house.pool.execute("update invalid_requests set at = at - interval '10 minutes 2 seconds'")
         await whole(house)
         assert (await readiness(url)) == (200, "")

@@ -15,7 +15,7 @@ from tests.faults.launched import Order
 from tests.faults.processes import state_of
 from tests.flows.conftest import Build
 from tests.flows.exactness import There, check_now, check_whole
-from tests.flows.survival import GOES_ON, PLAN, check_end, scanned, until_all_read
+from tests.flows.survival import GOES_ON, PLAN, check_end, scanned, slow_down, until_all_read
 
 LEASE = 2.5
 POINTS = ("after a page arrived", "before a commit")
@@ -68,7 +68,8 @@ def worker(name: str, settings: Mapping[str, str]) -> dict[str, str]:
 @pytest.mark.parametrize("point", POINTS)
 async def test_a_worker_that_stands_still(build: Build, point: str) -> None:
     """Wherever it stands still, in the middle of a transaction too, all goes on without it, and later with it again."""
-    house = await build(4, latency=0.05, record=False, **PLAN)
+    house = await build(4, record=False, **PLAN)
+    slow_down(house)
     channels = scanned(house)
     theirs = {one.id: There.of(house.world, one.id) for one in channels}
     await audit(house.pool)

@@ -6,7 +6,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-PATIENCE = 30.0
+PATIENCE = 60.0
+"""Seconds that anything may take on a busy machine."""
 
 
 async def eventually(
