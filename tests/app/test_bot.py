@@ -16,7 +16,7 @@ from clipsaver.simulator.server import Simulator
 from tests.app.conftest import Configure
 from tests.app.programs import until
 
-PATIENCE = 15.0
+PATIENCE = 60.0
 
 
 @pytest.fixture

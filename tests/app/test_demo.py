@@ -138,7 +138,7 @@ async def test_it_stays_until_it_is_interrupted(capsys: pytest.CaptureFixture[st
 
     await until(look)
     os.kill(os.getpid(), signal.SIGINT)
-    assert 0 == await asyncio.wait_for(playing, 20)
+    assert 0 == await asyncio.wait_for(playing, 60)
     assert out.count("/scan start channel:#") == 2
     assert "I read #" in out
     assert "messages read    31 of 31 in 2 channels" in out
@@ -150,7 +150,7 @@ async def test_an_interrupt_before_there_is_anything_to_show(folder: Path) -> No
     playing = asyncio.create_task(demo(options()))
     await until(lambda: list(folder.glob("*/clipsaver.log")))
     os.kill(os.getpid(), signal.SIGTERM)
-    assert 130 == await asyncio.wait_for(playing, 20)
+    assert 130 == await asyncio.wait_for(playing, 60)
 
 
 # ── the stage and the program under show ──
@@ -226,7 +226,7 @@ asyncio.run(main())
         sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONPATH": SOURCE}
     )
     assert process.stdout is not None
-    pid = int(await asyncio.wait_for(process.stdout.readline(), 20))
+    pid = int(await asyncio.wait_for(process.stdout.readline(), 60))
     begun = b"-c\0import time"
     await until(lambda: begun in Path(f"/proc/{pid}/cmdline").read_bytes())
     process.kill()

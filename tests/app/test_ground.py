@@ -108,4 +108,4 @@ async def test_an_end_while_it_opens(configure: Configure, discord: Simulator) -
     await until(lambda: discord.faults.faults[0].happened)
     starting.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(starting, 10)
+        await asyncio.wait_for(starting, 60)

@@ -63,7 +63,7 @@ async def test_all_stop_when_told() -> None:
     running = asyncio.create_task(run_parts([one.part(), two.part()], stop))
     await asyncio.gather(one.began.wait(), two.began.wait())
     stop.set()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, 60)
     assert [(1, False), (1, False)] == [(piece.stopped, piece.cancelled) for piece in (one, two)]
 
 
@@ -71,7 +71,7 @@ async def test_one_failure_stops_all() -> None:
     """The others are told to stop, and its error is raised once they have."""
     well, bad = Piece("well"), Piece("bad")
     with pytest.raises(ValueError, match="broken"):
-        await asyncio.wait_for(run_parts([well.part(), bad.part(run=fail)], asyncio.Event()), 5)
+        await asyncio.wait_for(run_parts([well.part(), bad.part(run=fail)], asyncio.Event()), 60)
     assert (1, False) == (well.stopped, well.cancelled)
 
 
@@ -113,7 +113,7 @@ async def test_a_part_that_does_not_stop_is_cancelled() -> None:
     deaf, stop = Piece("deaf"), asyncio.Event()
     stop.set()
     with capture_logs() as lines:
-        await asyncio.wait_for(run_parts([deaf.part(stop=nothing)], stop, patience=0.05), 5)
+        await asyncio.wait_for(run_parts([deaf.part(stop=nothing)], stop, patience=0.05), 60)
     assert deaf.cancelled
     assert [["deaf"]] == [line["parts"] for line in lines if line["event"] == "process.stopped_by_force"]
 
@@ -122,7 +122,7 @@ async def test_a_stop_that_does_not_return() -> None:
     """Telling a part to stop may not hold up the others for ever either."""
     piece, stop = Piece("slow"), asyncio.Event()
     stop.set()
-    await asyncio.wait_for(run_parts([piece.part(stop=never)], stop, patience=0.05), 5)
+    await asyncio.wait_for(run_parts([piece.part(stop=never)], stop, patience=0.05), 60)
     assert piece.cancelled
 
 
@@ -140,6 +140,6 @@ async def test_a_part_that_refuses_to_be_cancelled(monkeypatch: pytest.MonkeyPat
 
     stop.set()
     with capture_logs() as lines:
-        await asyncio.wait_for(run_parts([Piece("stubborn").part(run=run, stop=nothing)], stop, patience=0.05), 5)
+        await asyncio.wait_for(run_parts([Piece("stubborn").part(run=run, stop=nothing)], stop, patience=0.05), 60)
     release.set()
     assert ["stubborn"] == [line["part"] for line in lines if line["event"] == "process.part_stuck"]

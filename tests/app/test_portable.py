@@ -232,7 +232,7 @@ async def test_beside_a_running_bot(discord: Simulator, tmp_path: Path) -> None:
         await moderation.scan()
         await moderation.finished()
         async with Embedded(tmp_path / "data") as database, await open_pool(database.url, size=1) as pool:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while await pool.fetchval(UNSAVED):  # noqa: ASYNC110 - another process's work
                     await asyncio.sleep(0.05)
             expected = await pool.fetchval("select count(*) from clips where state = 'stored'")

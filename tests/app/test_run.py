@@ -43,7 +43,7 @@ async def played(config: Config, role: Role, discord: Simulator, *, scan: bool =
             await moderation.finished()
             assert moderation.truth == await clips(config.database.url)
         os.kill(os.getpid(), signal.SIGTERM)
-        assert 0 == await asyncio.wait_for(running, 10)
+        assert 0 == await asyncio.wait_for(running, 60)
     return {line["event"] for line in lines}
 
 
@@ -71,7 +71,7 @@ async def test_an_end_while_it_starts(configure: Configure, discord: Simulator) 
     running = asyncio.create_task(run(configure(), Role.RUN))
     await until(lambda: discord.faults.faults[0].happened)
     os.kill(os.getpid(), signal.SIGINT)
-    assert 0 == await asyncio.wait_for(running, 10)
+    assert 0 == await asyncio.wait_for(running, 60)
 
 
 async def test_a_cancellation_is_no_signal(configure: Configure, discord: Simulator) -> None:
@@ -81,7 +81,7 @@ async def test_a_cancellation_is_no_signal(configure: Configure, discord: Simula
     await until(lambda: discord.faults.faults[0].happened)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(running, 10)
+        await asyncio.wait_for(running, 60)
 
 
 async def test_a_start_that_fails(configure: Configure) -> None:

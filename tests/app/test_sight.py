@@ -81,7 +81,7 @@ async def test_nothing_is_missing(whole: Sight) -> None:
     assert stored.guilds == 1
     assert (stored.channels or 0) > 0
     await bot.stop()
-    await asyncio.wait_for(running, 10)
+    await asyncio.wait_for(running, 60)
 
 
 async def test_a_session_that_is_begun_anew(whole: Sight, discord: Simulator) -> None:
@@ -101,7 +101,7 @@ async def test_a_session_that_is_begun_anew(whole: Sight, discord: Simulator) ->
     assert 400 < gateway["goes_on_in"] <= 600
     assert {"closed_4001": 1} == (await whole.figures()).gateway_reconnects
     await bot.stop()
-    await asyncio.wait_for(running, 10)
+    await asyncio.wait_for(running, 60)
 
 
 async def test_a_problem_with_the_commands_is_told(whole: Sight) -> None:
@@ -187,7 +187,7 @@ async def test_a_worker_in_trouble(whole: Sight) -> None:
     await until(lambda: worker.in_trouble)
     assert "worker" in (await whole.readiness()).missing
     worker.stop()
-    await asyncio.wait_for(running, 10)
+    await asyncio.wait_for(running, 60)
 
 
 async def test_what_is_saved(whole: Sight) -> None:

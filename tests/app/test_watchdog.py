@@ -67,7 +67,7 @@ async def running(bot: Bot, *, ready: bool = True) -> AsyncIterator[asyncio.Task
         yield task
         if not task.done():
             await bot.stop()
-            await asyncio.wait_for(task, 10)
+            await asyncio.wait_for(task, 60)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -309,7 +309,7 @@ async def test_an_end_while_it_waits(bot: Bot, gateway: Gateway, patience: Patie
         gateway.close(4001)
         await until(bot.watchdog.waiting)
         await bot.stop()
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, 60)
 
 
 async def test_a_session_that_will_not_end(bot: Bot, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -325,7 +325,7 @@ async def test_a_session_that_will_not_end(bot: Bot, gateway: Gateway, monkeypat
     async with running(bot) as task:
         gateway.close(4001)
         with pytest.raises(StartFailed, match="would not end"):
-            await asyncio.wait_for(task, 10)
+            await asyncio.wait_for(task, 60)
         let_it.set()
         await until(lambda: not bot.gateway.is_alive)
 

@@ -15,7 +15,7 @@ from clipsaver.simulator.gateway import Gateway
 
 EVERYTHING = (1 << 17) - 1 & ~(1 << 8) | 3 << 20 | 3 << 24
 """Every intent but GUILD_PRESENCES."""
-PATIENCE = 5.0
+PATIENCE = 30.0
 
 
 class Clock:

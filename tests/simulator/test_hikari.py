@@ -14,7 +14,7 @@ from clipsaver.simulator.server import Simulator
 from clipsaver.simulator.world import World
 from tests.simulator.test_person import people
 
-PATIENCE = 10
+PATIENCE = 60
 INTENTS = hikari.Intents.ALL_UNPRIVILEGED | hikari.Intents.MESSAGE_CONTENT
 
 

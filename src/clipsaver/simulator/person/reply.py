@@ -12,7 +12,7 @@ from clipsaver.simulator.person.refusals import NoAnswer
 from clipsaver.simulator.person.shown import Shown
 
 FAILED = "The application did not respond"
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 @define(eq=False)
