@@ -20,7 +20,8 @@ from clipsaver.scans.model import RunStatus
 from clipsaver.scans.station import ScanWork
 from clipsaver.work.worker import Worker
 
-LOOK = 0.01
+LOOK = 0.002
+"""Seconds between two looks at whether all is done: by so much it may seem later."""
 POLL = timedelta(seconds=1)
 
 

@@ -18,7 +18,7 @@ from attrs import define, field, frozen
 CLAIM: Final = r"skip locked .*update bot_channel_scan_runs "
 RANGE_FIXED: Final = r"update bot_channel_scan_runs .*set horizon = "
 KEEPING: Final = r"update bot_channels .*\bcoverage = "
-FINISHED: Final = r"update bot_channel_scan_runs .*set status = \$3, .*finished_at = clock_timestamp"
+FINISHED: Final = r"update bot_channel_scan_runs .*set status = \$3::.*finished_at = clock_timestamp"
 
 
 @frozen(kw_only=True)

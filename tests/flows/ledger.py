@@ -18,7 +18,9 @@ AUTHORS = """
     select u.discord_user_id, u.username, u.global_name from users u
      where exists (select from messages m where m.channel_id = $1 and m.author_id = u.discord_user_id)
 """
-CHANNEL = "select message_count, coverage, has_gaps, last_message_id from bot_channels where channel_id = $1"
+CHANNEL = """
+select message_count, coverage::text as coverage, has_gaps, last_message_id from bot_channels where channel_id = $1
+"""
 
 
 @frozen(kw_only=True)
@@ -71,7 +73,7 @@ async def kept(conn: Connection, channel_id: int) -> Ledger:
         messages={row["message_id"]: row["author_id"] for row in messages},
         authors={row["discord_user_id"]: row["username"] for row in await conn.fetch(AUTHORS, channel_id)},
         message_count=channel["message_count"],
-        coverage=ranges.from_db(channel["coverage"]),
+        coverage=ranges.from_text(channel["coverage"]),
         last_message_id=channel["last_message_id"],
         has_gaps=channel["has_gaps"],
     )

@@ -126,7 +126,7 @@ HOT: Final[dict[str, tuple[str, tuple[Any, ...]]]] = {
         ([{"channel_id": n, "covers": "{[1,101)}", "rules_hash": HASH, "message_ids": HUNDRED} for n in range(1, 51)],),
     ),
     "coverage read": (coverage.READ, (1,)),
-    "scanned": (scans.MARK_CHANNELS_SCANNED, ([RUN],)),
+    "scanned": (scans.MARK_CHANNELS_SCANNED, ([str(RUN)],)),
     # a clip that is saved
     "places where clips wait": (saving.WAITING_PLACES, (-1, 5_000)),
     "a clip taken": (saving.TAKE, (RUN, SECONDS, list(range(1, 33)))),

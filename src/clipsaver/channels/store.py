@@ -8,22 +8,26 @@ from clipsaver.channels.model import Channel, SettingsLayers, type_name
 from clipsaver.discord.snapshots import ChannelSnapshot, OverwriteSnapshot
 from clipsaver.discord.snowflakes import created_at
 from clipsaver.postgres.pool import Connection, structure
+from clipsaver.postgres.rows import columns
 
-READ_CHANNELS: Final = """
-    select * from bot_channels where is_reading = true and type not like '%thread' order by channel_id limit $1
-"""
+COLUMNS: Final = columns(Channel)
+
+READ_CHANNELS: Final = f"""
+    select {COLUMNS} from bot_channels
+     where is_reading = true and type not like '%thread' order by channel_id limit $1
+"""  # noqa: S608 - our own words
 
 COUNT_CHANNELS: Final = """
     select count(*) from bot_channels
 """
 
-GET_CHANNEL: Final = """
-    select * from bot_channels where channel_id = $1
-"""
+GET_CHANNEL: Final = f"""
+    select {COLUMNS} from bot_channels where channel_id = $1
+"""  # noqa: S608 - our own words
 
-GET_CHANNELS: Final = """
-    select * from bot_channels where guild_id = $1 order by position, channel_id
-"""
+GET_CHANNELS: Final = f"""
+    select {COLUMNS} from bot_channels where guild_id = $1 order by position, channel_id
+"""  # noqa: S608 - our own words
 
 # Only what Discord tells is written, and only where it differs; a channel that is known keeps everything that is ours.
 # A new thread is read if its parent is.

@@ -1,12 +1,15 @@
 """Sets of message ids as half-open ranges: what ``int8multirange`` is, in Python."""
 
+import re
 from collections.abc import Iterable, Sequence
+from typing import Final
 
-import asyncpg
 from attrs import field, frozen
 
-HIGHEST = 2**63 - 1
+HIGHEST: Final = 2**63 - 1
 """The largest bigint; a range without an upper end stops here."""
+_WRITTEN: Final = re.compile(r"[\[(](\d*),(\d*)\)")
+"""One range, as PostgreSQL writes those of whole numbers: half-open."""
 
 
 @frozen(order=True)
@@ -105,23 +108,14 @@ def covers(ranges: Ranges, values: Sequence[int]) -> bool:
     return not values or any(values[0] in one and values[-1] in one for one in ranges)
 
 
-def to_db(ranges: Iterable[IdRange]) -> list["asyncpg.Range[int]"]:
-    """As asyncpg wants an ``int8multirange`` parameter."""
-    return [asyncpg.Range(one.start, one.stop) for one in ranges]
-
-
 def to_text(ranges: Iterable[IdRange]) -> str:
-    """As PostgreSQL writes an ``int8multirange``: several of them go into one array of texts."""
+    """As PostgreSQL reads an ``int8multirange``."""
     return "{" + ",".join(f"[{one.start},{one.stop})" for one in ranges) + "}"
 
 
-def from_db(value: Iterable["asyncpg.Range[int]"] | None) -> Ranges:
-    """From asyncpg's ``int8multirange``; null is no ids at all. An end that is open is 0 or the largest bigint."""
-    found: list[IdRange] = []
-    for one in value or ():
-        if one.isempty:
-            continue
-        start = 0 if one.lower is None else one.lower + (not one.lower_inc)
-        stop = HIGHEST if one.upper is None else one.upper + one.upper_inc
-        found.append(IdRange(start, stop))
-    return normalise(found)
+def from_text(value: str | None) -> Ranges:
+    """From an ``int8multirange`` as PostgreSQL writes it; null is no ids at all.
+
+    An end that is open is 0 or the largest bigint.
+    """
+    return tuple(IdRange(int(start or 0), int(stop or HIGHEST)) for start, stop in _WRITTEN.findall(value or ""))

@@ -9,8 +9,11 @@ from asyncpg import Record
 from clipsaver.postgres import ranges
 from clipsaver.postgres.pool import Connection
 from clipsaver.postgres.ranges import IdRange
-from clipsaver.postgres.rows import structure
+from clipsaver.postgres.rows import columns, structure
 from clipsaver.scans.model import Advance, ChannelRules, Run
+
+RUN = columns(Run)
+RUN_CLAIMED = columns(Run, of="r")
 
 # What decides how a channel's messages are read: a thread takes its parent's settings along.
 RULES = """coalesce(g.settings, '{}') as guild_settings,
@@ -19,33 +22,34 @@ RULES = """coalesce(g.settings, '{}') as guild_settings,
 SETTINGS_AROUND = """left join guild_settings g on g.guild_id = c.guild_id
      left join bot_channels p on p.channel_id = c.parent_id"""
 
-ENQUEUE_SCAN_RUN = """
+ENQUEUE_SCAN_RUN = f"""
 insert into bot_channel_scan_runs (channel_id, guild_id, direction, rescan, message_limit, after_message_id,
                                    before_message_id, requested_by, progress_channel_id)
 select c.channel_id, c.guild_id, $2, $3, $4, $5, $6, $7, $8 from bot_channels c where c.channel_id = $1
 on conflict (channel_id) where status in ('queued', 'running') do nothing
-returning *
-"""
+returning {RUN}
+"""  # noqa: S608 - our own words
 
-ACTIVE_RUN = """
-select * from bot_channel_scan_runs where channel_id = $1 and status in ('queued', 'running')
-"""
+ACTIVE_RUN = f"""
+select {RUN} from bot_channel_scan_runs where channel_id = $1 and status in ('queued', 'running')
+"""  # noqa: S608 - our own words
 
-RUN_OF_GUILD = """
-select * from bot_channel_scan_runs where id = $1 and guild_id = $2
-"""
+RUN_OF_GUILD = f"""
+select {RUN} from bot_channel_scan_runs where id = $1 and guild_id = $2
+"""  # noqa: S608 - our own words
 
-LATEST_RUN = """
-select * from bot_channel_scan_runs where channel_id = $1 order by created_at desc limit 1
-"""
+LATEST_RUN = f"""
+select {RUN} from bot_channel_scan_runs where channel_id = $1 order by created_at desc limit 1
+"""  # noqa: S608 - our own words
 
-LATEST_RUNS = """
-select distinct on (channel_id) * from bot_channel_scan_runs where guild_id = $1 order by channel_id, created_at desc
-"""
+LATEST_RUNS = f"""
+select distinct on (channel_id) {RUN} from bot_channel_scan_runs
+where guild_id = $1 order by channel_id, created_at desc
+"""  # noqa: S608 - our own words
 
 # The guild with the fewest scans in hand comes first, then whoever has waited longest. Nobody is told to wait for ten
 # minutes, or holds a run for that much longer than a lease: such a row is from before the server's clock was set back.
-CLAIM = """
+CLAIM = f"""
 with in_hand as (
     select guild_id, count(*) as runs from bot_channel_scan_runs
     where status in ('queued', 'running') and lease_until >= clock_timestamp() group by guild_id
@@ -62,17 +66,18 @@ update bot_channel_scan_runs r
 set status = 'running', lease_token = $1, lease_until = clock_timestamp() + $2::interval, attempts = attempts + 1,
     started_at = coalesce(started_at, clock_timestamp())
 from candidate where r.id = candidate.id
-returning r.*
-"""
+returning {RUN_CLAIMED}
+"""  # noqa: S608 - our own words
 
 RENEW = """
 update bot_channel_scan_runs set lease_until = clock_timestamp() + $3::interval
 where id = $1 and lease_token = $2 returning true
 """
 
-MARK_SCAN_STARTED = """
-update bot_channel_scan_runs set horizon = $3, todo = $4::int8multirange where id = $1 and lease_token = $2 returning *
-"""
+MARK_SCAN_STARTED = f"""
+update bot_channel_scan_runs set horizon = $3, todo = $4::text::int8multirange
+where id = $1 and lease_token = $2 returning {RUN}
+"""  # noqa: S608 - our own words
 
 # The figures are absolute: whoever holds the lease knows them all, and writing them twice changes nothing. What comes
 # back is what decides about clips now, for whoever looked through these messages a moment ago.
@@ -95,12 +100,12 @@ SET_WAITING = """
 update bot_channel_scan_runs set waiting_until = $3 where id = $1 and lease_token = $2
 """
 
-MARK_SCAN_FINISHED = """
+MARK_SCAN_FINISHED = f"""
 update bot_channel_scan_runs
-set status = $3, error_message = $4, finished_at = clock_timestamp(), waiting_until = null,
+set status = $3::text::scan_status, error_message = $4, finished_at = clock_timestamp(), waiting_until = null,
     lease_token = null, lease_until = null
-where id = $1 and lease_token = $2 returning *
-"""
+where id = $1 and lease_token = $2 returning {RUN}
+"""  # noqa: S608 - our own words
 
 POSTPONE = """
 update bot_channel_scan_runs
@@ -116,15 +121,15 @@ set status = 'queued', due_at = clock_timestamp(), attempts = greatest(attempts 
 where id = $1 and lease_token = $2
 """
 
-CANCEL = """
+CANCEL = f"""
 update bot_channel_scan_runs
 set status = 'canceled', cancel_requested_at = clock_timestamp(), finished_at = clock_timestamp(),
     waiting_until = null, lease_token = null, lease_until = null
-where id = $1 and status in ('queued', 'running') returning *
-"""
+where id = $1 and status in ('queued', 'running') returning {RUN}
+"""  # noqa: S608 - our own words
 
 RULES_OF_CHANNEL = f"""
-select {RULES}, c.coverage from bot_channels c {SETTINGS_AROUND} where c.channel_id = $1
+select {RULES}, c.coverage::text as coverage from bot_channels c {SETTINGS_AROUND} where c.channel_id = $1
 """  # noqa: S608 - our own words
 
 # Indexed columns: written at a run's end or every half minute, never with each page.
@@ -133,17 +138,17 @@ update bot_channels c
 set last_message_id = greatest(c.last_message_id, r.newest_message_id), last_scanned_at = clock_timestamp(),
     has_gaps = not c.coverage @> int8range(0, r.horizon)
 from bot_channel_scan_runs r
-where r.id = any($1::uuid[]) and r.horizon is not null and c.channel_id = r.channel_id
+where r.id = any($1::text[]::uuid[]) and r.horizon is not null and c.channel_id = r.channel_id
 """
 
-RUNS_TO_SHOW = """
-select * from bot_channel_scan_runs
+RUNS_TO_SHOW = f"""
+select {RUN} from bot_channel_scan_runs
 where not progress_final and progress_channel_id is not null
   and (progress_shown_at is null or progress_shown_at < clock_timestamp() - $2::interval
        or progress_shown_at > clock_timestamp()
        or status not in ('queued', 'running'))
 order by status in ('queued', 'running'), progress_shown_at nulls first limit $1
-"""
+"""  # noqa: S608 - our own words
 
 SHOWN = """
 update bot_channel_scan_runs
@@ -233,7 +238,7 @@ async def mark_scan_started(
     conn: Connection, run_id: UUID, *, token: UUID, horizon: int, todo: Sequence[IdRange]
 ) -> Run | None:
     """Fix a run's horizon and what it has to read; None when the lease is lost."""
-    return _run(await conn.fetchrow(MARK_SCAN_STARTED, run_id, token, horizon, ranges.to_db(todo)))
+    return _run(await conn.fetchrow(MARK_SCAN_STARTED, run_id, token, horizon, ranges.to_text(todo)))
 
 
 async def update_scan_progress(
@@ -293,7 +298,7 @@ async def rules_of_channel(conn: Connection, channel_id: int) -> ChannelRules | 
 
 async def mark_channels_scanned(conn: Connection, runs: Sequence[UUID]) -> None:
     """Write what runs know of their channels into the columns that are indexed; nothing of one that has not begun."""
-    await conn.execute(MARK_CHANNELS_SCANNED, list(runs))
+    await conn.execute(MARK_CHANNELS_SCANNED, [str(run) for run in runs])
 
 
 async def runs_to_show(conn: Connection, *, limit: int, every: timedelta) -> list[Run]:

@@ -5,10 +5,10 @@ from typing import Final
 
 from clipsaver.channels.coverage.model import Coverage, Extended, Reading
 from clipsaver.postgres.pool import Connection
-from clipsaver.postgres.ranges import from_db, to_text
+from clipsaver.postgres.ranges import from_text, to_text
 
 READ: Final = """
-    select coverage, stale, rules_hash, message_count
+    select coverage::text as coverage, stale::text as stale, rules_hash, message_count
       from bot_channels
      where channel_id = $1
 """
@@ -71,8 +71,8 @@ async def get_coverage(conn: Connection, channel_id: int) -> Coverage | None:
     if row is None:
         return None
     return Coverage(
-        covered=from_db(row["coverage"]),
-        stale=from_db(row["stale"]),
+        covered=from_text(row["coverage"]),
+        stale=from_text(row["stale"]),
         rules_hash=row["rules_hash"],
         message_count=row["message_count"],
     )
