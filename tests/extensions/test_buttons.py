@@ -142,7 +142,7 @@ async def test_answers_that_do_not_arrive(play: Play, route: str, status: int, e
         member = play.member
         member.patience = 0.3
         await member.press(message, "Cancel")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while event not in [line["event"] for line in logs]:
                 await stage.pool.fetchval("select 1")
     assert await status_of(stage, run) == RunStatus.QUEUED

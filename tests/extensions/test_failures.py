@@ -1,5 +1,6 @@
 """Errors in words, with a reference that is also in the log."""
 
+import asyncio
 import re
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -83,6 +84,9 @@ async def test_nobody_waits_any_more(play: Play) -> None:
     person.patience = 0.3
     with structlog.testing.capture_logs() as logs:
         reply = await person.run("/scan start", in_channel=play.stage.lobby)
+        async with asyncio.timeout(60):
+            while "interaction.lost" not in [line["event"] for line in logs]:
+                await play.stage.pool.fetchval("select 1")
     assert reply.failed
     assert fault.happened
     assert "scan start" == logged(logs, "interaction.lost")["command"]

@@ -230,7 +230,7 @@ async def test_the_loop_lives_and_ends(stage: Stage, progress: Progress, monkeyp
     monkeypatch.setattr(Progress, "look", lambda _: look_once())
     await stage.begin()
     loop = asyncio.create_task(progress.run())
-    await asyncio.wait_for(looked.wait(), 10)
+    await asyncio.wait_for(looked.wait(), 60)
     await progress.stop()
-    await asyncio.wait_for(loop, 10)
+    await asyncio.wait_for(loop, 60)
     assert len(stage.said()) == 1

@@ -208,7 +208,7 @@ class Bench:
 
     async def until(self, true: Callable[[], Awaitable[bool]]) -> None:
         """Wait until something is so."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not await true():  # noqa: ASYNC110 - the database has no event
                 await asyncio.sleep(0)
 

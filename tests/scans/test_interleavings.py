@@ -132,7 +132,7 @@ class Interleavings(RuleBasedStateMachine):
         async def drain() -> None:
             _, lease, task = self.workers.pop(which % len(self.workers))
             lease.draining.set()
-            await asyncio.wait_for(task, 10)
+            await asyncio.wait_for(task, 60)
 
         self.do(drain())
 
@@ -220,11 +220,10 @@ class Interleavings(RuleBasedStateMachine):
 
     async def _quiet(self) -> None:
         """Wait until every worker waits for a page or has ended."""
-        for _ in range(2000):
+        async with asyncio.timeout(60):
             await asyncio.sleep(0.0005)
-            alive = [task for _, _, task in self.workers if not task.done()]
-            if len(alive) <= self.bench.listed.waiting:
-                break
+            while sum(not task.done() for _, _, task in self.workers) > self.bench.listed.waiting:  # noqa: ASYNC110 - of many tasks and of the listed
+                await asyncio.sleep(0.0005)
         self.workers = [worker for worker in self.workers if not worker[2].done()]
 
 
