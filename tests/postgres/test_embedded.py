@@ -98,12 +98,12 @@ class Owner:
         """Have it end by itself."""
         assert self.process.stdin is not None
         self.process.stdin.close()
-        return self.process.wait(20)
+        return self.process.wait(60)
 
     def kill(self) -> None:
         """Kill it at once."""
         self.process.kill()
-        self.process.wait(20)
+        self.process.wait(60)
 
     def clean_up(self) -> None:
         """Leave nothing of it."""
@@ -154,7 +154,7 @@ def processes_on(data_dir: Path) -> list[int]:
     return handles
 
 
-def wait_for_the_end_of(handles: list[int], seconds: float = 20) -> bool:
+def wait_for_the_end_of(handles: list[int], seconds: float = 60) -> bool:
     """Whether all of those processes end in time."""
     deadline = time.monotonic() + seconds
     waiting = set(handles)
@@ -172,7 +172,7 @@ async def insert(conn: Connection, n: int) -> None:
 
 async def until(what: Callable[[], object]) -> None:
     """Look until it is so."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not what():  # noqa: ASYNC110 - a look at another program
             await asyncio.sleep(0.001)
 
@@ -329,7 +329,7 @@ def test_several_start_together(tmp_path: Path, start_owner: Callable[..., Owner
     first = next(owner for owner in owners if owner.said["owner"])
     assert first.end() == 0
     others = [owner for owner in owners if owner is not first]
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not any(owner.ask()["owner"] for owner in others):
         assert time.monotonic() < deadline
     assert sum(owner.said["owner"] for owner in others) == 1
@@ -465,7 +465,7 @@ async def test_a_start_that_is_cancelled(tmp_path: Path) -> None:
                 pass
     async with Embedded(tmp_path) as at_last:
         assert at_last.owner
-    assert wait_for_the_end_of(processes_on(tmp_path), 5)
+    assert wait_for_the_end_of(processes_on(tmp_path))
 
 
 async def test_no_url_before(tmp_path: Path) -> None:
@@ -522,7 +522,7 @@ def test_as_an_ordinary_user(open_folder: Path, start_owner: Callable[..., Owner
     root = start_owner(open_folder)
     assert not root.hear()["owner"]
     assert ordinary.end() == 0
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not root.ask()["owner"]:
         assert time.monotonic() < deadline
     assert root.end() == 0

@@ -18,7 +18,7 @@ from clipsaver.postgres.server import Server
 
 MAKES = 'echo 18 > "$2/PG_VERSION"'
 SAYS_READY = 'printf "%s\\n%s\\n0\\n5432\\n/s\\n\\n0\\nready\\n" $$ "$2" > "$2/postmaster.pid"'
-STAYS = "exec sleep 60"
+STAYS = "exec sleep 600"
 OURSELVES = Identity(user=(os.geteuid(), os.getegid()))
 
 
@@ -86,7 +86,7 @@ def test_someone_is_told_of_the_end(make: Callable[..., Server]) -> None:
     other.on_end = told.set
     other.start()
     other.stop()
-    assert told.wait(20)
+    assert told.wait(60)
 
 
 def test_one_that_ended_as_soon_as_it_was_ready(make: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,11 +96,11 @@ def test_one_that_ended_as_soon_as_it_was_ready(make: Callable[..., Server], mon
     one.on_end = told.set
 
     def ready() -> bool:
-        return one._process is not None and one._process.ended.wait(20)
+        return one._process is not None and one._process.ended.wait(60)
 
     monkeypatch.setattr(Server, "_ready", lambda _self: ready())
     one.start()
-    assert told.is_set()
+    assert told.wait(60)
 
 
 def test_one_that_won_t_stop(make: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,9 +125,12 @@ def test_one_that_outlives_everything(make: Callable[..., Server], monkeypatch: 
 
 def test_one_that_never_gets_ready(make: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:
     """It is given up."""
+    one = make(postgres=STAYS)
+    one.data.mkdir()
+    (one.data / "PG_VERSION").write_text("18\n")
     monkeypatch.setattr(server, "START_TIMEOUT", 0.3)
     with pytest.raises(StartFailed, match="did not start within 0 seconds: exit status None"):
-        make(postgres=STAYS).start()
+        one.start()
 
 
 def test_a_folder_that_never_gets_made(make: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:
