@@ -143,13 +143,47 @@ of_a_file = st.dictionaries(
 )
 
 
-@given(of_a_message, of_a_file)
+components = st.sampled_from(
+    [
+        None,
+        "x",
+        [],
+        [None],
+        [{"type": 13, "file": {"url": "attachment://a.mp4"}, "name": "a.mp4"}],
+        [{"type": 9, "components": [{"type": 10}], "accessory": {"type": 11, "media": {"url": "u", "width": -1}}}],
+        [{"type": 12, "items": [{"media": {"url": "u", "attachment_id": "5"}}, {"media": {"url": 3}}]}],
+    ]
+)
+of_a_forward = st.fixed_dictionaries(
+    {},
+    optional={
+        "content": values,
+        "timestamp": values,
+        "flags": values,
+        "attachments": st.lists(of_a_file.map(lambda of_file: attachment() | of_file), max_size=2),
+        "components": components,
+        "media": components,
+    },
+)
+entries = st.one_of(st.sampled_from([None, 3, {}, {"message": None}]), of_a_forward.map(lambda one: {"message": one}))
+of_the_rest = st.fixed_dictionaries(
+    {},
+    optional={
+        "components": components,
+        "message_snapshots": st.one_of(st.none(), st.lists(entries, max_size=2)),
+        "media": components,
+        "forwarded": st.lists(of_a_forward, max_size=1),
+    },
+)
+
+
+@given(of_a_message, of_a_file, of_the_rest)
 def test_straight_from_json_or_the_longer_way_a_message_is_the_same(
-    changes: dict[str, Any], of_file: dict[str, Any]
+    changes: dict[str, Any], of_file: dict[str, Any], rest: dict[str, Any]
 ) -> None:
     """Whatever the longer way can read is read alike; odd is no more than what is odd to it."""
     try:
-        raw = RawMessage.of(message(id="77", attachments=[attachment() | of_file]) | changes)
+        raw = RawMessage.of(message(id="77", attachments=[attachment() | of_file]) | rest | changes)
         expected = structure_message(raw.payload)
     except (Mismatch, OddPayload):
         return
@@ -163,6 +197,8 @@ def test_straight_from_json_or_the_longer_way_a_message_is_the_same(
         {"embeds": [{"type": "video", "provider": {"name": "V"}, "video": {"url": "https://v.example", "width": 640}}]},
         {"webhook_id": "3", "application_id": 4, "edited_timestamp": "2024-01-01T02:00:00+02:00"},
         {"attachments": [attachment(application={"id": "5", "name": "Game"}, duration_secs=12, clip_participants=[])]},
+        {"message_snapshots": [{"message": {"attachments": [attachment()], "components": []}}, {"message": None}]},
+        {"components": [{"type": 13, "file": {"url": "attachment://a.mp4", "attachment_id": "7"}, "name": "a.mp4"}]},
     ],
 )
 def test_what_is_as_it_should_be_takes_the_short_way(more: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,7 +120,7 @@ def test_a_forward_shows_what_it_carries() -> None:
     assert found.timestamp == NEW_YEAR
     assert [file.id for file in found.attachments] == [11]
     assert (VideoSnapshot(url="https://v.example/1.mp4"),) == tuple(embed.video for embed in found.embeds)
-    assert (MediaSnapshot(kind=13, url="attachment://a.mp4"),) == found.components
+    assert (MediaSnapshot(kind=13, url="attachment://a.mp4"),) == found.media
 
 
 def test_media_in_components_of_every_nesting() -> None:
@@ -144,7 +144,7 @@ def test_media_in_components_of_every_nesting() -> None:
         {"type": "of a later age"},
     ]
     components[2]["components"][2]["file"]["width"] = 2**40  # type: ignore[index]
-    found = structure_message(message(components=components)).components
+    found = structure_message(message(components=components)).media
     common: dict[str, Any] = {"proxy_url": "p", "id": 77}
     assert found == (
         MediaSnapshot(kind=11, url="https://m.example/1", attachment_id=1, **common),
@@ -207,9 +207,9 @@ def test_an_embed_says_where_its_video_is() -> None:
         (message(attachments=[attachment(application="secret")]), "attachments[0].application: not an object"),
         (
             message(message_snapshots=[{"message": {"attachments": [{"id": "secret"}]}}]),
-            "forwarded[0].attachments[0].id: not a whole number",
+            "message_snapshots[0].attachments[0].id: not a whole number",
         ),
-        (message(message_snapshots="secret"), "forwarded: not a list"),
+        (message(message_snapshots="secret"), "message_snapshots: not a list"),
         (message(components="secret"), "components: not a list"),
         (
             message(components=[{"type": 17, "components": [{"type": 12, "items": [{"media": {"url": 3}}]}]}]),

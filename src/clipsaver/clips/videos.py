@@ -30,7 +30,7 @@ def videos_in(message: MessageSnapshot, rules: Rules) -> list[FoundClip]:
         for attachment in place.attachments:
             if rules.allows(filename=attachment.filename, content_type=attachment.content_type):
                 videos.setdefault(attachment.id, _of_attachment(message.id, attachment, forwarded=forwarded))
-    if not (message.forwarded or message.components or message.embeds):
+    if not (message.forwarded or message.media or message.embeds):
         return list(videos.values())
     for clip in _attached_media(message):
         if rules.allows(filename=clip.filename, content_type=clip.content_type):
@@ -49,7 +49,7 @@ def _places(message: MessageSnapshot) -> list[tuple[Place, bool]]:
 def _attached_media(message: MessageSnapshot) -> Iterator[FoundClip]:
     """What components show of the attachments behind them."""
     for place, forwarded in _places(message):
-        for medium in place.components:
+        for medium in place.media:
             if medium.attachment_id is not None:
                 clip_id = f"{message.id}-{medium.attachment_id}"
                 yield _of_medium(message.id, clip_id, medium, forwarded=forwarded)
@@ -59,7 +59,7 @@ def _other_media(message: MessageSnapshot) -> Iterator[tuple[object, FoundClip]]
     """All other media, and which file each is; numbered in an order that holds whatever the rules are."""
     index = -1
     for place, forwarded in _places(message):
-        for medium in place.components:
+        for medium in place.media:
             if medium.attachment_id is None:
                 index += 1
                 link = attachment_link(medium.url)

@@ -5,21 +5,26 @@ first; of each, the few fields that decide are decoded, and the whole payload on
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, Self
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Self, TypeVar
 
 import msgspec
 import orjson
+from attrs import evolve
 from msgspec import Raw, Struct
 
-from clipsaver.discord.snapshots import MessageSnapshot, structure_message
+from clipsaver.discord.media import media_in
+from clipsaver.discord.snapshots import ForwardSnapshot, MessageSnapshot, structure_message
 from clipsaver.discord.snowflakes import Snowflake
 from clipsaver.discord.structuring import Mismatch, OddPayload
+
+M = TypeVar("M", MessageSnapshot, ForwardSnapshot)
 
 UNREADABLE: Final = (msgspec.DecodeError, RecursionError)
 """What msgspec says of what is no JSON, or not of the kind that is wanted, or nested beyond all bounds."""
 FILES: Final = b"attachments"
 """What is in every link to a file that Discord keeps, however its slashes are written."""
+NOTHING: Final = (b"", b"null")
 NUL: Final = b"\\u0000"
 """The one character that PostgreSQL's texts can't hold, as JSON has to write it."""
 
@@ -97,14 +102,20 @@ class RawMessage(Struct, gc=False):
         """Read the whole message; raises OddPayload.
 
         Straight from its JSON as long as all in it is what it should be; whatever else there is takes the longer way,
-        which knows about media in components and forwards, and what to make of odd values.
+        which knows what to make of odd values.
         """
-        if self.components or self.message_snapshots or self.odd or NUL in bytes(self.raw):
+        if self.odd or NUL in bytes(self.raw):
             return structure_message(self.payload)
         try:
-            return _WHOLE.decode(self.raw)
-        except UNREADABLE:
+            return self._straight()
+        except (Mismatch, *UNREADABLE):
             return structure_message(self.payload)
+
+    def _straight(self) -> MessageSnapshot:
+        message = _with_media(_WHOLE.decode(self.raw), self.components)
+        inside = [_ENTRY.decode(entry).message for entry in self.message_snapshots or ()]
+        forwarded = tuple([_forward(one) for one in inside if bytes(one) not in NOTHING])
+        return evolve(message, forwarded=forwarded) if forwarded or message.forwarded else message
 
 
 class _Named(Struct, gc=False):
@@ -113,10 +124,25 @@ class _Named(Struct, gc=False):
     id: Snowflake
 
 
+class _Entry(Struct, gc=False):
+    """One of the messages that a forward holds."""
+
+    message: Raw = Raw()
+
+
+class _Placed(Struct, gc=False):
+    """Where a forwarded message has its media besides files."""
+
+    components: list[Raw] | None = None
+
+
 _PAGE: Final = msgspec.json.Decoder(list[Raw])
 # Discord writes ids as text; not being strict means that numbers are read from text as well.
 _MESSAGE: Final = msgspec.json.Decoder(RawMessage, strict=False)
 _WHOLE: Final = msgspec.json.Decoder(MessageSnapshot, strict=False)
+_ENTRY: Final = msgspec.json.Decoder(_Entry)
+_FORWARD: Final = msgspec.json.Decoder(ForwardSnapshot, strict=False)
+_PLACED: Final = msgspec.json.Decoder(_Placed)
 _NAMED: Final = msgspec.json.Decoder(_Named, strict=False)
 
 
@@ -144,6 +170,17 @@ def id_of(message: Raw) -> int:
         return _NAMED.decode(message).id
     except UNREADABLE:
         raise Mismatch("a message without an id") from None
+
+
+def _forward(message: Raw) -> ForwardSnapshot:
+    return _with_media(_FORWARD.decode(message), _PLACED.decode(message).components)
+
+
+def _with_media(message: M, components: Sequence[Raw] | None) -> M:
+    """Add what is in its components; nothing else in it is called ``media``."""
+    if not components and not message.media:
+        return message
+    return evolve(message, media=media_in([orjson.loads(memoryview(one)) for one in components or ()]))
 
 
 def _mended(body: bytes) -> list[Raw]:

@@ -147,13 +147,13 @@ class ForwardSnapshot:
     """A message inside a forward: a copy of its contents, without id and author."""
 
     content: str = ""
-    timestamp: datetime | None = None
-    edited_timestamp: datetime | None = None
+    timestamp: Moment | None = None
+    edited_timestamp: Moment | None = None
     attachments: tuple[AttachmentSnapshot, ...] = ()
     embeds: tuple[EmbedSnapshot, ...] = ()
-    components: tuple[MediaSnapshot, ...] = ()
-    type: int = 0
-    flags: int = 0
+    media: tuple[MediaSnapshot, ...] = ()
+    type: Snowflake = 0
+    flags: Snowflake = 0
 
 
 @frozen(kw_only=True)
@@ -168,9 +168,10 @@ class MessageSnapshot:
     edited_timestamp: Moment | None = None
     attachments: tuple[AttachmentSnapshot, ...] = ()
     embeds: tuple[EmbedSnapshot, ...] = ()
-    components: tuple[MediaSnapshot, ...] = ()
-    """The media in its components, every nesting walked."""
+    media: tuple[MediaSnapshot, ...] = ()
+    """What is in its ``components``, every nesting walked."""
     forwarded: tuple[ForwardSnapshot, ...] = ()
+    """What is in its ``message_snapshots``."""
     application_id: Snowflake | None = None
     webhook_id: Snowflake | None = None
     type: Snowflake = 0
@@ -258,8 +259,11 @@ def _guild(_: Converter) -> Mapping[str, Any]:
     return {name: override(omit=True) for name in ("roles", "channels", "threads", "odd")}
 
 
+_MEDIA: Final = override(rename="components", struct_hook=media_in)
+
+
 def _forward(_: Converter) -> Mapping[str, Any]:
-    return {"components": override(struct_hook=media_in)}
+    return {"media": _MEDIA}
 
 
 def _message(converter: Converter) -> Mapping[str, Any]:
@@ -270,7 +274,7 @@ def _message(converter: Converter) -> Mapping[str, Any]:
         return converter.structure(there, tuple[ForwardSnapshot, ...])
 
     return {
-        "components": override(struct_hook=media_in),
+        "media": _MEDIA,
         "forwarded": override(rename="message_snapshots", struct_hook=forwarded),
     }
 

@@ -20,6 +20,8 @@ from clipsaver.errors import ClipsaverError
 T = TypeVar("T")
 Overrides = Callable[[Converter], Mapping[str, Any]]
 
+DISCORDS: Final = {"media": "components", "forwarded": "message_snapshots"}
+"""What Discord calls the fields that have another name here."""
 DIGITS: Final = len(str(LARGEST))
 LARGEST_PIXELS: Final = 2**31 - 1
 Pixels = Annotated[int, Meta(ge=0, le=LARGEST_PIXELS)]
@@ -181,7 +183,7 @@ def reason_of(error: BaseException) -> str:
         error = error.exceptions[0]
         for note in getattr(error, "__notes__", ()):
             if isinstance(note, AttributeValidationNote):
-                path += f".{note.name}"
+                path += f".{DISCORDS.get(note.name, note.name)}"
             elif isinstance(note, IterableValidationNote):  # pragma: no branch - there are no other notes
                 path += f"[{note.index}]"
     match error:
