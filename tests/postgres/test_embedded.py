@@ -304,7 +304,10 @@ async def test_taking_over_from_a_killed_owner(tmp_path: Path, start_owner: Call
     async with Embedded(tmp_path) as joined, await open_pool(joined.url) as pool:
         assert (joined.owner, joined.pid) == (False, 0)
         await pool.execute("create table t as select 7 as n")
+        handles = processes_on(tmp_path)
         owner.kill()
+        # Its server hears of that a moment later, and answers until then.
+        assert await asyncio.to_thread(wait_for_the_end_of, handles)
         assert await in_transaction(pool, lambda conn: conn.fetchval("select n from t")) == 7
         assert joined.owner
         assert joined.pid > 0
