@@ -1,5 +1,6 @@
 """Trouble: what is written of it, when it is tried again, and when it is given up."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -12,7 +13,8 @@ from clipsaver.discord.history import CutPage
 from clipsaver.errors import ClipsaverError
 from clipsaver.postgres.pool import Pool
 from clipsaver.scans import plan, reading
-from clipsaver.scans.model import RunStatus
+from clipsaver.scans.keeping import Keeper
+from clipsaver.scans.model import Advance, RunStatus
 from clipsaver.scans.station import MOST_ATTEMPTS
 from tests.scans.listed import GUILD, Bench, Listed, at
 
@@ -123,6 +125,32 @@ async def test_a_long_wait_is_shown(bench: Bench, monkeypatch: pytest.MonkeyPatc
     run = await bench.carry_on()
     assert seen[0] is not None
     assert seen[0].waiting_until is not None
+    assert (RunStatus.SUCCEEDED, None) == (run.status, run.waiting_until)
+
+
+async def test_a_long_wait_stays_shown(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A commit that was begun before the wait, and comes after it was written, doesn't take it away."""
+    cut, keep, begun, shown = Listed.cut, Keeper.keep, asyncio.Event(), asyncio.Event()
+
+    async def late(keeper: Keeper, advance: Advance, **what: Any) -> None:
+        begun.set()
+        await shown.wait()
+        await keep(keeper, advance, **what)
+
+    async def slow(listed: Listed, channel_id: int, *, on_wait: Any, **what: Any) -> CutPage:
+        if listed.asked == 1:
+            await begun.wait()
+            on_wait(datetime.now(UTC) + timedelta(hours=1))
+            await bench.until(lambda: _waits(bench))
+            shown.set()
+            await bench.scanned(started.id, 3)
+            await bench.until(lambda: _waits(bench))
+        return await cut(listed, channel_id, **what)
+
+    monkeypatch.setattr(Keeper, "keep", late)
+    monkeypatch.setattr(Listed, "cut", slow)
+    started = await bench.start()
+    run = await bench.carry_on()
     assert (RunStatus.SUCCEEDED, None) == (run.status, run.waiting_until)
 
 

@@ -78,6 +78,8 @@ class Crawl:
     _known: Known | None = field(default=None, init=False)
     _waits_until: datetime | None = field(default=None, init=False)
     _telling: asyncio.Task[None] | None = field(default=None, init=False)
+    _untold: bool = field(default=False, init=False)
+    """Whether the run's row may say something else of the wait."""
 
     async def __call__(self) -> Run | None:
         """Read until nothing is left: the ended run, or None when the worker drains and the run has to go back."""
@@ -166,15 +168,21 @@ class Crawl:
     def _waiting(self, until: datetime | None) -> None:
         """Let people see until when Discord makes the run wait, and the next commit that it is over."""
         self._waits_until = until
-        if until is None or until - datetime.now(UTC) < WORTH_TELLING:
-            return
-        log.info("scan.waiting", until=until.isoformat())
-        if self._telling is None or self._telling.done():
-            self._telling = asyncio.create_task(self._tell(until))
+        if until is not None and _is_worth_telling(until):
+            log.info("scan.waiting", until=until.isoformat())
+            self._tell()
 
-    async def _tell(self, until: datetime) -> None:
-        async with self.keeper.few.connection() as conn:
-            await store.set_waiting(conn, self.run.id, token=self.lease.token, until=until)
+    def _tell(self) -> None:
+        self._untold = True
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.create_task(self._write_wait())
+
+    async def _write_wait(self) -> None:
+        while self._untold:
+            self._untold = False
+            if self._waits_until is not None:
+                async with self.keeper.few.connection() as conn:
+                    await store.set_waiting(conn, self.run.id, token=self.lease.token, until=self._waits_until)
 
     # ── keeping ──
 
@@ -192,6 +200,9 @@ class Crawl:
                 self._start_over()
                 continue
             break
+        until = self._waits_until
+        if until is not None and until != advance.waiting_until and _is_worth_telling(until):
+            self._tell()  # what was committed says something else
         self.progress = True
         self.kept(advance.figures.beyond(self.figures))
         self.todo, self.figures = advance.todo, advance.figures
@@ -275,6 +286,10 @@ class Crawl:
             return run
 
         return await self.keeper.few.in_transaction(ended)
+
+
+def _is_worth_telling(until: datetime) -> bool:
+    return until - datetime.now(UTC) >= WORTH_TELLING
 
 
 def _held(run: Run | None) -> Run:
