@@ -100,7 +100,7 @@ async def test_deaths(make_victim: MakeVictim) -> None:
     seed = random.randrange(1_000_000)  # noqa: S311 - drawn from pytest-randomly's seed, to be had again
     print(f"the moments come from seed {seed}")  # noqa: T201 - shown if this fails
     chance = random.Random(seed)  # noqa: S311 - likewise
-    victim = await make_victim(seed, latency=0.0, saving=True, channels=1, messages=1_600, videos_percent=22)
+    victim = await make_victim(seed, latency=0.0, saving=True, channels=1, messages=2_000, videos_percent=22)
     truth = served(victim.house.world, victim.channels[0].id)
     for station in ("SAVING", "MEDIA"):
         victim.house.settings[f"CLIPSAVER_{station}_LEASE_SECONDS"] = "1"

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import wraps
@@ -15,7 +15,7 @@ from attrs import define, evolve, field
 from structlog.testing import capture_logs
 
 from clipsaver.errors import LeaseLost
-from clipsaver.work.worker import LONGEST_PAUSE, Lease, Station, Worker, _Trouble
+from clipsaver.work.worker import LONGEST_PAUSE, Lease, Station, Worker, _Trouble, one_at_a_time
 from tests.discord import virtual
 
 NEVER = timedelta(hours=1)
@@ -71,7 +71,7 @@ class Bench:
         """Describe this to a worker."""
         station: Station[Any] = Station(
             name="bench",
-            claim=self.claim,
+            claim=one_at_a_time(self.claim),
             work=work,
             renew=self.renew,
             release=self.release,
@@ -138,6 +138,34 @@ async def test_no_more_jobs_are_in_hand_than_allowed() -> None:
             gate.set()
 
 
+async def test_several_jobs_are_taken_with_one_claim() -> None:
+    """As many as there are free slots; each has its own token, and those that are not taken are claimed for again."""
+    asked: asyncio.Queue[int] = asyncio.Queue()
+    bench = Bench(jobs=deque("abcde"))
+    gates = {job: asyncio.Event() for job in "abcde"}
+    leases: dict[str, Lease] = {}
+
+    async def claim(tokens: Sequence[UUID]) -> dict[UUID, str]:
+        asked.put_nowait(len(tokens))
+        jobs = [bench.jobs.popleft() for _ in range(min(2, len(tokens), len(bench.jobs)))]
+        return dict(zip(tokens[::-1], jobs, strict=False))
+
+    async def work(job: str, lease: Lease) -> None:
+        leases[job] = lease
+        bench.started.put_nowait(job)
+        await gates[job].wait()
+
+    async with running(bench.station(work, claim=claim, concurrency=3)):
+        assert [await bench.started.get() for _ in range(3)] == ["a", "b", "c"]
+        assert [await asked.get(), await asked.get()] == [3, 1]
+        assert len({lease.token for lease in leases.values()}) == 3
+        for job in "ab":
+            gates[job].set()
+        assert {await bench.started.get(), await bench.started.get()} == {"d", "e"}
+        for gate in gates.values():
+            gate.set()
+
+
 async def test_stations_do_not_wait_for_each_other() -> None:
     """One that is busy does not hold up another."""
     busy, free = Bench(jobs=deque("a")), Bench(jobs=deque("b"))
@@ -160,7 +188,7 @@ async def test_a_call_brings_work_at_once() -> None:
             worker.wake("bench")
         return found
 
-    worker = Worker([bench.station(bench.at_once, claim=claim)])
+    worker = Worker([bench.station(bench.at_once, claim=one_at_a_time(claim))])
     task = asyncio.create_task(worker.run())
 
     assert await bench.started.get() == "a"
@@ -344,7 +372,7 @@ async def test_a_claim_that_hangs_is_given_up() -> None:
         return await asyncio.get_running_loop().create_future()
 
     with capture_logs() as logs:
-        async with running(bench.station(bench.at_once, claim=claim, lease=LEASE), first_pause=SOON):
+        async with running(bench.station(bench.at_once, claim=one_at_a_time(claim), lease=LEASE), first_pause=SOON):
             await bench.asked.get()
             await bench.asked.get()
 
@@ -388,7 +416,7 @@ async def test_a_job_that_comes_while_stopping_is_told_so_at_once() -> None:
         await answer.wait()
         return "a"
 
-    worker = Worker([bench.station(bench.until_drained, claim=claim)])
+    worker = Worker([bench.station(bench.until_drained, claim=one_at_a_time(claim))])
     task = asyncio.create_task(worker.run())
     await asked.wait()
     worker.stop()

@@ -20,7 +20,7 @@ from clipsaver.scans.courtesy import Courtesy
 from clipsaver.scans.keeping import Keeper
 from clipsaver.scans.model import Figures, Run, RunStatus
 from clipsaver.scans.steps import ChannelUnreadable, Crawl
-from clipsaver.work.worker import Lease, Station
+from clipsaver.work.worker import Lease, Station, one_at_a_time
 
 log = structlog.get_logger("clipsaver.scans")
 
@@ -68,7 +68,7 @@ class ScanWork:
         """Describe this work to a worker."""
         return Station(
             name="scans",
-            claim=self.claim,
+            claim=one_at_a_time(self.claim),
             work=self.work,
             renew=self.renew,
             release=self.release,

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
@@ -40,8 +40,8 @@ class Station(Generic[J]):
     """One kind of work."""
 
     name: str
-    claim: Callable[[UUID], Awaitable[J | None]]
-    """Take a waiting job under this token; None when there is none."""
+    claim: Callable[[Sequence[UUID]], Awaitable[Mapping[UUID, J]]]
+    """Take waiting jobs, each under one of these tokens; it may be fewer than wait, and none only if none is there."""
     work: Callable[[J, Lease], Awaitable[None]]
     """Do it, and record how it ended, failures included: after that nothing holds the lease."""
     renew: Callable[[J, UUID], Awaitable[bool]]
@@ -54,6 +54,18 @@ class Station(Generic[J]):
     """Renewed every third of it."""
     poll: timedelta
     """How often to ask when nobody calls `Worker.wake`."""
+
+
+def one_at_a_time(
+    claim: Callable[[UUID], Awaitable[J | None]],
+) -> Callable[[Sequence[UUID]], Awaitable[Mapping[UUID, J]]]:
+    """The ``claim`` of a station that takes a single job each time."""
+
+    async def first(tokens: Sequence[UUID]) -> Mapping[UUID, J]:
+        job = await claim(tokens[0])
+        return {} if job is None else {tokens[0]: job}
+
+    return first
 
 
 @define
@@ -74,11 +86,17 @@ class _Desk:
     """A station with what it has in hand."""
 
     station: Station[Any]
-    slots: asyncio.Semaphore
     crashes: _Trouble
     claims: _Trouble
     called: asyncio.Event = field(factory=asyncio.Event)
+    freed: asyncio.Event = field(factory=asyncio.Event)
+    """Set when a slot is free again."""
     held: dict[asyncio.Task[None], Lease] = field(factory=dict)
+
+    @property
+    def free(self) -> int:
+        """How many slots are."""
+        return self.station.concurrency - len(self.held)
 
 
 class Worker:
@@ -92,7 +110,6 @@ class Worker:
         self._desks = {
             station.name: _Desk(
                 station=station,
-                slots=asyncio.Semaphore(station.concurrency),
                 crashes=_Trouble(first_pause.total_seconds()),
                 claims=_Trouble(first_pause.total_seconds()),
             )
@@ -147,22 +164,23 @@ class Worker:
 
     async def _serve(self, desk: _Desk) -> None:
         """Claim while there are jobs and free slots; wait when there is either none."""
-        while True:
-            await desk.slots.acquire()
+        while not self._stopping.is_set():
+            if not desk.free:
+                desk.freed.clear()
+                await desk.freed.wait()
+                continue
             desk.called.clear()
-            if self._stopping.is_set():
-                return
             pause, until = await self._take(desk)
             if pause:
-                desk.slots.release()
                 await _wait(until, pause)
 
     async def _take(self, desk: _Desk) -> tuple[float, asyncio.Event]:
-        """Claim one job and begin it; the seconds to pause if there was none, and what ends the pause early."""
-        station, lease, since = desk.station, Lease(token=uuid4()), _now()
+        """Claim jobs for the free slots and begin them; how long to pause if there are none, and what ends that."""
+        station, since = desk.station, _now()
+        leases = {lease.token: lease for lease in (Lease(token=uuid4()) for _ in range(desk.free))}
         try:
             async with asyncio.timeout(station.lease.total_seconds()):
-                job = await station.claim(lease.token)
+                jobs = await station.claim(list(leases))
         except Exception as error:
             if not desk.claims.failures:
                 log.warning("worker.claim_failed", station=station.name, exc_info=error)
@@ -170,19 +188,18 @@ class Worker:
         if desk.claims.failures:
             log.info("worker.claims_again", station=station.name, failures=desk.claims.failures)
             desk.claims.failures = 0
-        if job is None:
-            return _about(station.poll.total_seconds()), desk.called
-        if self._stopping.is_set():
-            lease.draining.set()
-        self._begin(desk, job, lease, since)
-        return 0, desk.called
+        for token, job in jobs.items():
+            if self._stopping.is_set():
+                leases[token].draining.set()
+            self._begin(desk, job, leases[token], since)
+        return 0 if jobs else _about(station.poll.total_seconds()), desk.called
 
     def _begin(self, desk: _Desk, job: Any, lease: Lease, since: float) -> None:
         """Hold a job in a task of its own, and free its slot however that ends."""
 
         def ended(task: asyncio.Task[None]) -> None:
             del desk.held[task]
-            desk.slots.release()
+            desk.freed.set()
 
         holding = asyncio.create_task(self._hold(desk, job, lease, since), name=f"{desk.station.name} {lease.token}")
         desk.held[holding] = lease

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 from functools import partial
+from uuid import uuid4
 
 import pytest
 from structlog.testing import capture_logs
@@ -10,7 +11,7 @@ from structlog.testing import capture_logs
 from clipsaver.clips.model import Batch, FoundClip, Portion
 from clipsaver.clips.picturing import steps
 from clipsaver.clips.picturing.model import DELAYS, MOST_ATTEMPTS
-from clipsaver.clips.saving.store import mark_stored
+from clipsaver.clips.saving.store import mark_stored, take
 from clipsaver.clips.store import upsert_clips
 from clipsaver.config import packaged
 from clipsaver.errors import LeaseLost
@@ -90,9 +91,10 @@ class TestClips:
         """The same bytes need no second look."""
         sha256 = await gallery.store(gallery.film())
         await gallery.work_off()
-        clip_id = await gallery.add_clip(None, seconds=3)
+        clip_id, token = await gallery.add_clip(None, seconds=3), uuid4()
         async with gallery.pool.acquire() as conn:
-            assert await mark_stored(conn, clip_id, sha256)
+            assert await take(conn, [CHANNEL], tokens=[token], lease=timedelta(minutes=1)) == {token: clip_id}
+            assert await mark_stored(conn, clip_id, sha256, token=token)
         row = await gallery.clip(clip_id)
         assert (row["width"], row["height"], row["duration_seconds"]) == (160, 90, 3)
 

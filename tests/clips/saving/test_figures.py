@@ -152,16 +152,16 @@ async def test_a_worker_tells_of_itself(shop: Workshop) -> None:
     await shop.post(None)
     worker = shop.worker()
     shop.storage.reserve = 2**60
-    assert await worker.claim(uuid4()) is None
-    assert await worker.claim(uuid4()) is None
+    assert not await worker.claim([uuid4()])
+    assert not await worker.claim([uuid4()])
     assert (await halt_of(shop)) == Halt(kind=HaltKind.FULL, free=0)
     await shop.pool.execute("delete from clips")
     shop.storage.reserve = 0
     worker.places.forget(shop.guild_id)
     worker.room.clock = lambda: 1e9
-    assert await worker.claim(uuid4()) is None
+    assert not await worker.claim([uuid4()])
     assert worker.room.halted is None
-    assert await worker.claim(uuid4()) is None
+    assert not await worker.claim([uuid4()])
     assert await halt_of(shop) is None
 
 

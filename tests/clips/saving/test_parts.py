@@ -5,11 +5,13 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from clipsaver.clips.saving import partials, places
 from clipsaver.clips.saving.model import Place, Usage
 from clipsaver.clips.saving.partials import Partials
-from clipsaver.clips.saving.places import Places
+from clipsaver.clips.saving.places import Places, share
 from clipsaver.clips.saving.room import Room
 from clipsaver.media.storage import StorageUnavailable, open_storage
 from clipsaver.simulator import videos
@@ -84,13 +86,25 @@ async def test_many_channels(shop: Workshop) -> None:
     assert len(known._by_guild[shop.guild_id]) == 150
 
 
+@given(st.lists(st.integers(0, 12), min_size=1, max_size=12), st.integers(1, 16))
+def test_slots_are_shared(clips: list[int], slots: int) -> None:
+    """The first server gets as many as if each slot went to the one with the fewest, one after the other."""
+    held = sorted(clips)
+    turns = list(range(len(held)))
+    in_hand = {one: Usage(clips=held[one]) for one in turns if held[one]}
+    before = held[0]
+    for _ in range(slots):
+        held[min(turns, key=lambda one: held[one])] += 1
+    assert share(turns, in_hand, slots) == held[0] - before
+
+
 async def test_leases_of_long_ago(shop: Workshop) -> None:
     """What is left of a clip that is gone is forgotten after a day."""
     await shop.post(None)
     assert await shop.claim(shop.worker()) is not None
     await shop.pool.execute("delete from messages")
     await shop.pool.execute("update downloads set lease_until = now() - interval '2 days'")
-    assert await shop.worker().claim(uuid4()) is None
+    assert not await shop.worker().claim([uuid4()])
     assert await shop.pool.fetchval("select count(*) from downloads") == 0
 
 

@@ -2,12 +2,12 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from structlog.testing import capture_logs
 
-from clipsaver.clips.saving import steps
+from clipsaver.clips.saving import steps, store
 from clipsaver.clips.saving.model import MOST_ATTEMPTS, ClipState, Place
 from clipsaver.errors import LeaseLost
 from clipsaver.media.storage import StorageFull, StorageUnavailable, blob_name
@@ -15,7 +15,7 @@ from clipsaver.media.storage.local import LocalStorage
 from clipsaver.simulator import videos
 from clipsaver.simulator.faults import Kind
 from clipsaver.simulator.permissions import Permission
-from clipsaver.work.worker import Worker
+from clipsaver.work.worker import Lease, Worker
 from tests.clips.saving.workshop import Workshop, halted
 from tests.flows.waiting import eventually
 
@@ -285,7 +285,7 @@ class TestTurns:
         async with shop.pool.acquire() as conn:
             await worker.places.look(conn)
         await shop.set({"save_bytes": False})
-        assert await worker.claim(uuid4()) is None
+        assert not await worker.claim([uuid4()])
         assert await shop.pool.fetchval("select count(*) from downloads") == 0
 
     async def test_servers_take_turns(self, shop: Workshop) -> None:
@@ -307,6 +307,62 @@ class TestTurns:
             guilds.append(taken[0].guild_id)
         assert sorted(guilds[:2]) == [1, shop.guild_id]
         assert len(guilds) == 5
+
+    async def test_several_with_one_claim(self, shop: Workshop) -> None:
+        """As many as there are tokens for, those that are due first, each under a lease of its own."""
+        posted = [await shop.post(None) for _ in range(3)]
+        posted.append(await shop.post(None, channel=shop.simulator.world.channels_of(shop.guild_id)[-1]))
+        for minutes, message in enumerate(reversed(posted)):
+            await shop.pool.execute(
+                "update clips set due_at = clock_timestamp() - make_interval(mins => $2) where message_id = $1",
+                message.id,
+                60 - minutes,
+            )
+        tokens = [uuid4() for _ in range(3)]
+        worker = shop.worker()
+        jobs = await worker.claim(tokens)
+        assert [jobs[token].message_id for token in tokens] == [one.id for one in posted[:0:-1]]
+        held = await shop.pool.fetch("select lease_token, clip_id, bytes from downloads")
+        assert {tuple(row) for row in held} == {(token, job.clip_id, job.size) for token, job in jobs.items()}
+        for token, job in jobs.items():
+            await worker.work(job, Lease(token=token))
+        left = [uuid4() for _ in range(3)]
+        (last,) = (await worker.claim(left)).values()
+        assert last.message_id == posted[0].id
+        assert await shop.states() == {"stored": 3, "pending": 1}
+
+    async def test_slots_are_shared_between_servers(self, shop: Workshop) -> None:
+        """A claim leaves those of the other server to the next one."""
+        await shop.post(*[None] * 4)
+        await shop.pool.execute("insert into bot_guilds (guild_id, name) values (1, 'small')")
+        await shop.pool.execute("update bot_channels set guild_id = 1 where channel_id <> $1", shop.channel.id)
+        await shop.post(*[None] * 4, channel=shop.simulator.world.channels_of(shop.guild_id)[-1])
+        await shop.pool.execute("update clips set guild_id = 1 where channel_id <> $1", shop.channel.id)
+        worker = shop.worker()
+        claimed: list[int] = []
+        while len(claimed) < 6:
+            jobs = await worker.claim([uuid4() for _ in range(6 - len(claimed))])
+            claimed += [job.guild_id for job in jobs.values()]
+        assert sorted(claimed) == sorted([1, shop.guild_id] * 3)
+
+    async def test_what_others_take_at_the_same_moment(self, shop: Workshop) -> None:
+        """Who comes second waits, and takes what is behind it."""
+        await shop.post(*[None] * 4)
+        worker = shop.worker()
+        async with shop.pool.acquire() as conn:
+            await worker.places.look(conn)
+            await conn.execute("begin")
+            first = await store.take(conn, [shop.channel.id], tokens=[uuid4(), uuid4()], lease=shop.lease_time)
+            second = asyncio.create_task(worker.claim([uuid4(), uuid4()]))
+
+            async def is_waiting() -> bool:
+                return await shop.pool.fetchval("select exists (select from pg_locks where not granted)") is True
+
+            await eventually(is_waiting)
+            await conn.execute("commit")
+        assert first is not None
+        taken = [*first.values(), *(job.clip_id for job in (await second).values())]
+        assert len(set(taken)) == 4
 
     async def test_a_large_look_goes_on_behind_itself(self, shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
         """With more channels than one look takes, each has its turn."""
@@ -424,9 +480,10 @@ class TestLeases:
         worker = shop.worker()
         clip_id = (await shop.clip())["clip_id"]
 
-        takes: list[str | None] = [clip_id, None]
+        token = uuid4()
+        takes: list[dict[UUID, str] | None] = [{token: clip_id}, None]
 
-        async def take(*_: object, **__: object) -> str | None:
+        async def take(*_: object, **__: object) -> dict[UUID, str] | None:
             return takes.pop(0)
 
         monkeypatch.setattr("clipsaver.clips.saving.store.take", take)
@@ -435,7 +492,7 @@ class TestLeases:
         )
         worker.places._by_guild[shop.guild_id] = [place]
         worker.places._good_until = float("inf")
-        assert await worker.claim(uuid4()) is None
+        assert not await worker.claim([uuid4()])
         assert takes == []
 
     async def test_a_crash_of_our_own(self, shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -501,6 +558,29 @@ class TestRoom:
         await worker.work(*first)
         assert await shop.claim(other) is None
         assert await shop.states() == {"stored": 1, "skipped": 1}
+
+    async def test_room_for_some_of_several(self, shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Those that fit are taken together; what is behind them waits for what becomes of them."""
+        size = 300_000
+        for number in range(3):
+            await shop.post(VIDEO + bytes([number]) * (size - len(VIDEO)))
+        worker = shop.worker()
+        tokens = [uuid4() for _ in range(3)]
+        await shop.set({"storage_quota_gb": 2.5 * size / 2**30})
+        assert len(await worker.claim(tokens)) == 2
+        assert await shop.pool.fetchval("select sum(bytes) from downloads") == 2 * size
+        await shop.set({})
+        await shop.due()
+
+        async def left(_: object) -> int:
+            return int(1.5 * size)
+
+        monkeypatch.setattr(LocalStorage, "free_bytes", left)
+        worker.places._good_until = 0.0
+        worker.room._seen_at = float("-inf")
+        (job,) = (await worker.claim(tokens)).values()
+        assert job.size == size
+        assert await shop.pool.fetchval("select count(*) from downloads where lease_until > now()") == 1
 
     async def test_nobody_knows_how_large_it_is(self, shop: Workshop) -> None:
         """It takes what is left, and not more."""

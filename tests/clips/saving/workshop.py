@@ -141,8 +141,8 @@ class Workshop:
         """Claim a clip as a worker would."""
         worker.places._good_until = 0.0
         token = uuid4()
-        job = await worker.claim(token)
-        return None if job is None else (job, Lease(token=token))
+        jobs = await worker.claim([token])
+        return (jobs[token], Lease(token=token)) if jobs else None
 
     async def work_off(self, worker: SavingWork | None = None) -> int:
         """Save one clip after the other until nothing is due; how many were claimed."""

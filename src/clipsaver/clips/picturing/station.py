@@ -31,7 +31,7 @@ from clipsaver.media.storage.errors import NotStored, StorageFull, StorageRefuse
 from clipsaver.postgres.few import Few
 from clipsaver.postgres.pool import Connection, Pool
 from clipsaver.work.draining import unless_draining
-from clipsaver.work.worker import Lease, Station
+from clipsaver.work.worker import Lease, Station, one_at_a_time
 
 log = structlog.get_logger("clipsaver.pictures")
 
@@ -67,7 +67,7 @@ class PicturingWork:
         """Describe this work to a worker."""
         return Station(
             name="pictures",
-            claim=self.claim,
+            claim=one_at_a_time(self.claim),
             work=self.work,
             renew=self.renew,
             release=self.release,

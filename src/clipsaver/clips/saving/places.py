@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -88,3 +88,12 @@ class Places:
                 self._resolved.clear()
             known = self._resolved[key] = resolve(self.defaults, guild, channel)
         return known
+
+
+def share(turns: Sequence[int], in_hand: Mapping[int, Usage], slots: int) -> int:
+    """How many of these free slots are for the first server, if each goes to the one with the fewest clips in hand."""
+    held = [in_hand[one].clips if one in in_hand else 0 for one in turns[:slots]]
+    first = 1
+    while first < slots and sum(max(held[0] + first - one, 0) for one in held) < slots:
+        first += 1
+    return first

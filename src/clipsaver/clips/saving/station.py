@@ -2,9 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from enum import Enum, auto
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
@@ -14,10 +13,10 @@ from attrs import Factory, define, evolve, field
 
 from clipsaver import logs
 from clipsaver.clips.saving import store
+from clipsaver.clips.saving.claiming import Claiming
 from clipsaver.clips.saving.figures.telling import Telling
 from clipsaver.clips.saving.model import (
     FIRST_DELAY,
-    MOST_ATTEMPTS,
     PROGRESS,
     UNKNOWN_SIZE,
     ClipState,
@@ -25,12 +24,7 @@ from clipsaver.clips.saving.model import (
     Job,
     Why,
     again,
-    failed,
-    largest_of,
-    over_quota,
     quota_of,
-    room_needed,
-    too_large,
 )
 from clipsaver.clips.saving.outcomes import ending_of
 from clipsaver.clips.saving.partials import Partials
@@ -52,25 +46,11 @@ from clipsaver.work.worker import Lease, Station
 
 log = structlog.get_logger("clipsaver.saving")
 
-MOST_GUILDS: Final = 50
-MOST_TRIES: Final = 100
-"""Servers that one claim looks at, and clips of a server that it passes over, each with its reason."""
 HEAL_EVERY: Final = 10.0
 HEAL_AT_ONCE: Final = 500
 CONNECTIONS: Final = 2
 """Of the pool's, how many saving takes at the same time."""
 ENDLESS: Final = 2**62
-
-
-class Found(Enum):
-    """What became of a claim that brought nothing."""
-
-    NOTHING = auto()
-    """There is nothing for now in this server."""
-    ANOTHER = auto()
-    """That one was not to be fetched: perhaps the next."""
-    NO_ROOM = auto()
-    """The storage has none."""
 
 
 @define
@@ -103,9 +83,14 @@ class SavingWork:
     _telling: Telling = field(
         default=Factory(lambda self: Telling(few=self._few, room=self.room), takes_self=True), init=False
     )
+    _claiming: Claiming = field(
+        default=Factory(
+            lambda self: Claiming(few=self._few, places=self.places, room=self.room, lease_time=self.lease_time),
+            takes_self=True,
+        ),
+        init=False,
+    )
     _heal_at: float = field(default=0.0, init=False)
-    _reserved: int = field(default=0, init=False)
-    """Bytes that all workers have reserved, as of the last look."""
 
     def station(self, *, concurrency: int, poll: timedelta) -> Station[Job]:
         """Describe this work to a worker."""
@@ -122,83 +107,12 @@ class SavingWork:
 
     # ── claiming ──
 
-    async def claim(self, token: UUID) -> Job | None:
-        """Take the clip whose turn it is, with room for it; None when there is none, or no room."""
+    async def claim(self, tokens: Sequence[UUID]) -> Mapping[UUID, Job]:
+        """Take clips whose turn it is, with room for them; none when there are none, or no room."""
         if self.places.stale:
             await self._heal()
         await self._telling()
-        async with self._few.connection() as conn:
-            if self.places.stale:
-                await self.places.look(conn)
-            in_hand = await store.in_hand(conn)
-        turns = self.places.guilds(in_hand)[:MOST_GUILDS]
-        self._reserved = sum(usage.bytes for usage in in_hand.values())
-        halted = self.room.halted is not None  # then it is told when that ends, though nothing may wait any more
-        if not (turns or halted) or not await self.room.takes(self._reserved):
-            return None
-        for guild_id in turns:
-            for _ in range(MOST_TRIES):
-                found = await self._few.in_transaction(partial(self._take, guild_id, token))
-                if isinstance(found, Job):
-                    return found
-                if found is Found.NO_ROOM:
-                    return None
-                if found is Found.NOTHING:
-                    self.places.forget(guild_id)
-                    break
-        return None
-
-    async def _take(self, guild_id: int, token: UUID, conn: Connection) -> Job | Found:
-        """Take a server's next clip, and reserve what it needs; whatever is not to be fetched is told why."""
-        channels = self.places.channels(guild_id)
-        clip_id = await store.take(conn, channels, token=token, lease=self.lease_time) if channels else None
-        if clip_id is None:
-            return Found.NOTHING
-        job = await store.job(conn, clip_id, token=token)
-        if job is None:
-            await store.let_go(conn, clip_id, token=token)
-            return Found.ANOTHER
-        settings = self.places.settings(job.guild_settings, job.settings)
-        if not settings.save_bytes:
-            await store.let_go(conn, clip_id, token=token)
-            self.places.forget(guild_id, channel_id=job.channel_id)
-            return Found.ANOTHER
-        largest = largest_of(settings)
-        if job.size is not None and largest is not None and job.size > largest:
-            return await self._pass_over(conn, job, token, too_large(job.size, largest))
-        if job.attempts > MOST_ATTEMPTS:
-            said = f"It was begun {MOST_ATTEMPTS} times, and each time the program ended before it could say why."
-            return await self._pass_over(conn, job, token, failed(Why.CRASHED, said))
-        return await self._reserve(conn, job, token, largest)
-
-    async def _reserve(self, conn: Connection, job: Job, token: UUID, largest: int | None) -> Job | Found:
-        """Hold room for a clip within its server's quota and in the storage."""
-        needed = room_needed(job.size, largest)
-        most = largest if largest is not None else max(needed, self.room.free // 2)
-        limited_by = None
-        quota = quota_of(self.places.settings(job.guild_settings, {}))
-        if quota is not None:
-            left = quota - (await store.lock_usage(conn, job.guild_id)).bytes
-            if left < (job.size if job.size is not None else 1):
-                await store.set_lacks_room(conn, job.guild_id, lacks=True)
-                return await self._pass_over(conn, job, token, over_quota(quota))
-            free = left - await store.reserved(conn, job.guild_id, but_for=job.clip_id)
-            if free < (job.size if job.size is not None else 1):
-                # Those in hand may yet need less, or fail: it is their turn to tell.
-                await store.let_go(conn, job.clip_id, token=token)
-                return Found.NOTHING
-            if job.size is None and free < most:
-                needed, most, limited_by = min(needed, free), free, quota
-        if not self.room.fits(needed, self._reserved):
-            await store.let_go(conn, job.clip_id, token=token)
-            return Found.NO_ROOM
-        await store.reserve(conn, job.clip_id, token=token, size=needed)
-        return evolve(job, most=most, quota=limited_by)
-
-    async def _pass_over(self, conn: Connection, job: Job, token: UUID, ending: Ending) -> Found:
-        log.info("saving.passed_over", clip_id=job.clip_id, guild_id=str(job.guild_id), why=ending.why)
-        await store.mark_ended(conn, job.clip_id, token=token, ending=ending)
-        return Found.ANOTHER
+        return await self._claiming(tokens)
 
     async def _heal(self) -> None:
         """Let clips wait again that were left out for want of room, where there is room now."""
@@ -235,7 +149,7 @@ class SavingWork:
     async def release(self, job: Job, token: UUID) -> None:
         """Hand the clip back as if it had not been claimed."""
         async with self._few.connection() as conn:
-            await store.let_go(conn, job.clip_id, token=token)
+            await store.let_go(conn, {token: job.clip_id})
 
     async def work(self, job: Job, lease: Lease) -> None:
         """Save a clip; what is in the way is written to its row, for a person to read and a worker to try again."""

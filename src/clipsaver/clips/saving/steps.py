@@ -183,9 +183,10 @@ class Save:
             return False
         if not await store.insert_blob(conn, sha256, size=size, media_type=media_type):
             return False
-        if not await store.let_go(conn, self.job.clip_id, token=self.token):
+        stored = await store.mark_stored(conn, self.job.clip_id, sha256, token=self.token)
+        if stored is None:
             raise LeaseLost(LEASE_LOST)
-        if not await store.mark_stored(conn, self.job.clip_id, sha256):
+        if not stored:
             log.info("saving.clip_vanished", sha256=sha256.hex())
         return True
 

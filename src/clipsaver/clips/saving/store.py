@@ -45,14 +45,15 @@ select guild_id, count(*) as clips, coalesce(sum(bytes), 0)::bigint as bytes
 from downloads where lease_until >= clock_timestamp() group by guild_id
 """
 
-# The first of each channel that is due and in nobody's hand, and of these the one that is due first. A lease that
+# The first ones of each channel that are due and in nobody's hand, and of these those that are due first. A lease that
 # reaches further than a lease can is from before the server's clock was set back, and so is a clip that is due later
-# than any is told to wait: it is taken when nothing else of its channel is due.
+# than any is told to wait: it is taken when nothing else of its channel is due. The number is written down so that
+# PostgreSQL, which plans this once for all, reads no more than that of a channel's index.
 TAKE: Final = """
 with moment as materialized (
     select clock_timestamp() as now
 ), first as (
-    select c.clip_id, c.guild_id, c.attempts
+    select c.clip_id, c.guild_id, c.attempts, row_number() over (order by c.due_at, c.clip_id) as number
     from unnest($3::bigint[]) as place (channel_id) cross join lateral (
         select w.clip_id, w.guild_id, w.attempts, w.due_at from (
             (select * from clips
@@ -69,25 +70,32 @@ with moment as materialized (
                and d.lease_until between (select now from moment)
                                      and (select now from moment) + $2::interval + interval '10 minutes'
         )
-        limit 1
+        limit 8
     ) c
-    order by c.due_at limit 1
+), chosen as (
+    select f.clip_id, f.guild_id, f.attempts, t.token
+    from first f join unnest($1::uuid[]) with ordinality as t (token, number) using (number)
+    order by number
+), taken as (
+    insert into downloads as d (clip_id, guild_id, attempts, lease_token, lease_until)
+    select clip_id, guild_id, attempts + 1, token, clock_timestamp() + $2::interval from chosen
+    on conflict (clip_id) do update
+       set attempts = greatest(d.attempts + 1, excluded.attempts), bytes = 0,
+           lease_token = excluded.lease_token, lease_until = excluded.lease_until
+     where d.lease_until not between clock_timestamp() and excluded.lease_until + interval '10 minutes'
+    returning clip_id, lease_token
 )
-insert into downloads as d (clip_id, guild_id, attempts, lease_token, lease_until)
-select clip_id, guild_id, attempts + 1, $1, clock_timestamp() + $2::interval from first
-on conflict (clip_id) do update
-   set attempts = greatest(d.attempts + 1, excluded.attempts), bytes = 0,
-       lease_token = excluded.lease_token, lease_until = excluded.lease_until
- where d.lease_until not between clock_timestamp() and excluded.lease_until + interval '10 minutes'
-returning clip_id, attempts
+select c.clip_id, t.lease_token from chosen c left join taken t using (clip_id)
 """
 
-JOB: Final = f"""
-select c.clip_id, c.message_id, c.channel_id, c.guild_id, c.filename, c.content_type, c.size, c.url, c.url_expires_at,
-       d.attempts, {SETTINGS}
-from downloads d join clips c on c.clip_id = d.clip_id join bot_channels ch on ch.channel_id = c.channel_id
+JOBS: Final = f"""
+select d.lease_token, c.clip_id, c.message_id, c.channel_id, c.guild_id, c.filename, c.content_type, c.size, c.url,
+       c.url_expires_at, d.attempts, {SETTINGS}
+from unnest($1::text[], $2::uuid[]) as taken (clip_id, token)
+     join downloads d on d.clip_id = taken.clip_id and d.lease_token = taken.token
+     join clips c on c.clip_id = d.clip_id join bot_channels ch on ch.channel_id = c.channel_id
      {SETTINGS_AROUND}
-where d.clip_id = $1 and d.lease_token = $2 and c.state = 'pending'
+where c.state = 'pending' order by c.due_at, c.clip_id
 """  # noqa: S608 - our own words
 
 # Whoever wants room in a server that has a limit waits here for those who want some too.
@@ -99,11 +107,13 @@ returning clips, bytes
 
 RESERVED: Final = """
 select coalesce(sum(bytes), 0)::bigint from downloads
-where guild_id = $1 and clip_id <> $2 and lease_until >= clock_timestamp()
+where guild_id = $1 and clip_id <> all($2::text[]) and lease_until >= clock_timestamp()
 """
 
 RESERVE: Final = """
-update downloads set bytes = $3 where clip_id = $1 and lease_token = $2 returning true
+update downloads d set bytes = taken.bytes
+from unnest($1::text[], $2::uuid[], $3::bigint[]) as taken (clip_id, token, bytes)
+where d.clip_id = taken.clip_id and d.lease_token = taken.token
 """
 
 RENEW: Final = """
@@ -121,17 +131,18 @@ select true from downloads where clip_id = $1 and lease_token = $2 for update
 """
 
 LET_GO: Final = """
-delete from downloads where clip_id = $1 and lease_token = $2 returning true
+delete from downloads d using unnest($1::text[], $2::uuid[]) as taken (clip_id, token)
+where d.clip_id = taken.clip_id and d.lease_token = taken.token
 """
 
 LOCK_BLOB: Final = "select pg_advisory_xact_lock($1::bigint)"
 
+# The lock was taken before: nobody else adds the row meanwhile.
 INSERT_BLOB: Final = """
-insert into blobs (sha256, size, media_type) values ($1, $2, $3) on conflict (sha256) do nothing
-"""
-
-BLOB_STAYS: Final = """
-select deleting_at is null from blobs where sha256 = $1
+with added as (
+    insert into blobs (sha256, size, media_type) values ($1, $2, $3) on conflict (sha256) do nothing
+)
+select coalesce((select deleting_at is null from blobs where sha256 = $1), true)
 """
 
 # Whoever made a mark that is so old has died over it, or the server's clock was set back. Nobody removes bytes under a
@@ -144,13 +155,18 @@ where sha256 = $1
 
 # The same bytes may have been looked at before: what Discord does not say of the clip is known then.
 MARK_STORED: Final = """
-update clips set state = 'stored', sha256 = $2, reason = null, reason_code = null, attempts = 0,
-    (width, height, duration_seconds) = (
-        select coalesce(clips.width, t.width), coalesce(clips.height, t.height),
-               coalesce(clips.duration_seconds, t.duration_seconds)
-        from (values (1)) as always left join thumbnails t on t.sha256 = $2
-    )
-where clip_id = $1 and state = 'pending' returning true
+with held as (
+    delete from downloads where clip_id = $1 and lease_token = $2 returning true
+), stored as (
+    update clips set state = 'stored', sha256 = $3, reason = null, reason_code = null, attempts = 0,
+        (width, height, duration_seconds) = (
+            select coalesce(clips.width, t.width), coalesce(clips.height, t.height),
+                   coalesce(clips.duration_seconds, t.duration_seconds)
+            from (values (1)) as always left join thumbnails t on t.sha256 = $3
+        )
+    from held where clip_id = $1 and state = 'pending' returning true
+)
+select exists (select from stored) from held
 """
 
 MARK_ENDED: Final = """
@@ -215,16 +231,21 @@ async def in_hand(conn: Connection) -> Mapping[int, Usage]:
     return {row["guild_id"]: structure(row, Usage) for row in await conn.fetch(IN_HAND)}
 
 
-async def take(conn: Connection, channels: Sequence[int], *, token: UUID, lease: timedelta) -> str | None:
-    """Take the clip of these channels that is due first; None when there is none."""
-    taken: str | None = await conn.fetchval(TAKE, token, lease, list(channels))
-    return taken
+async def take(
+    conn: Connection, channels: Sequence[int], *, tokens: Sequence[UUID], lease: timedelta
+) -> Mapping[UUID, str] | None:
+    """Take the clips of these channels that are due first, each under a token; None when there are none.
+
+    Those that others take at the same moment are missing: there may be more behind them.
+    """
+    found = await conn.fetch(TAKE, tokens, lease, list(channels))
+    return {row["lease_token"]: row["clip_id"] for row in found if row["lease_token"] is not None} if found else None
 
 
-async def job(conn: Connection, clip_id: str, *, token: UUID) -> Job | None:
-    """Read a clip that was taken; None when it is not waiting any more."""
-    row = await conn.fetchrow(JOB, clip_id, token)
-    return None if row is None else structure(row, Job)
+async def jobs(conn: Connection, taken: Mapping[UUID, str]) -> Mapping[UUID, Job]:
+    """Read clips that were taken; those that are not waiting any more are missing."""
+    found = await conn.fetch(JOBS, list(taken.values()), list(taken))
+    return {row["lease_token"]: structure(row, Job) for row in found}
 
 
 async def lock_usage(conn: Connection, guild_id: int) -> Usage:
@@ -232,15 +253,15 @@ async def lock_usage(conn: Connection, guild_id: int) -> Usage:
     return _usage(await conn.fetchrow(LOCK_USAGE, guild_id))
 
 
-async def reserved(conn: Connection, guild_id: int, *, but_for: str = "") -> int:
+async def reserved(conn: Connection, guild_id: int, *, but_for: Sequence[str] = ()) -> int:
     """How much room is reserved for a server's other clips that are in hand."""
     amount: int = await conn.fetchval(RESERVED, guild_id, but_for)
     return amount
 
 
-async def reserve(conn: Connection, clip_id: str, *, token: UUID, size: int) -> None:
-    """Hold room for a clip for as long as it is in hand."""
-    await conn.execute(RESERVE, clip_id, token, size)
+async def reserve(conn: Connection, taken: Mapping[UUID, str], sizes: Mapping[UUID, int]) -> None:
+    """Hold so much room for clips for as long as they are in hand."""
+    await conn.execute(RESERVE, [taken[token] for token in sizes], list(sizes), list(sizes.values()))
 
 
 async def renew(conn: Connection, clip_id: str, *, token: UUID, lease: timedelta) -> bool:
@@ -258,9 +279,9 @@ async def hold(conn: Connection, clip_id: str, *, token: UUID) -> bool:
     return await conn.fetchval(HOLD, clip_id, token) is True
 
 
-async def let_go(conn: Connection, clip_id: str, *, token: UUID) -> bool:
-    """Give up the lease, and nothing else; False when it was another's."""
-    return await conn.fetchval(LET_GO, clip_id, token) is True
+async def let_go(conn: Connection, taken: Mapping[UUID, str]) -> None:
+    """Give up leases, and nothing else; those that are others' are left alone."""
+    await conn.execute(LET_GO, list(taken.values()), list(taken))
 
 
 async def lock_blob(conn: Connection, sha256: bytes) -> None:
@@ -270,16 +291,19 @@ async def lock_blob(conn: Connection, sha256: bytes) -> None:
 
 async def insert_blob(conn: Connection, sha256: bytes, *, size: int, media_type: str | None) -> bool:
     """Have a row for bytes that are in the storage; False when they are being removed, or were to be long ago."""
-    await conn.execute(INSERT_BLOB, sha256, size, media_type)
-    if await conn.fetchval(BLOB_STAYS, sha256) is True:
+    if await conn.fetchval(INSERT_BLOB, sha256, size, media_type) is True:
         return True
     await conn.execute(TAKE_MARK_OFF, sha256)
     return False
 
 
-async def mark_stored(conn: Connection, clip_id: str, sha256: bytes) -> bool:
-    """Write that a clip has its bytes; False when it is gone, or was decided about otherwise meanwhile."""
-    return await conn.fetchval(MARK_STORED, clip_id, sha256) is True
+async def mark_stored(conn: Connection, clip_id: str, sha256: bytes, *, token: UUID) -> bool | None:
+    """Write that a clip has its bytes, and give up the lease; None when that is another's.
+
+    False when the clip is gone, or was decided about otherwise meanwhile.
+    """
+    stored: bool | None = await conn.fetchval(MARK_STORED, clip_id, token, sha256)
+    return stored
 
 
 async def mark_ended(conn: Connection, clip_id: str, *, token: UUID, ending: Ending) -> bool:
