@@ -7,15 +7,15 @@ from datetime import timedelta
 
 import asyncpg
 import pytest
-from attrs import define
 from structlog.testing import capture_logs
 
 from clipsaver.discord import budget as budget_module
 from clipsaver.discord import pacing, store
-from clipsaver.discord.budget import Budget, BudgetUnreachable, Priority, Turn
+from clipsaver.discord.budget import Budget, BudgetUnreachable, Priority
 from clipsaver.discord.rest import Rest, Route, Unavailable
 from clipsaver.postgres.pool import Pool, open_pool
 from tests.discord.servers import Server, say, serve, watched
+from tests.discord.taker import Timed
 
 INCREMENT = timedelta(milliseconds=20)
 
@@ -29,20 +29,6 @@ def busiest(server: Server, seconds: float) -> int:
     """The most requests within any such time."""
     times = sorted(asked.at for asked in server.asked)
     return max(bisect_left(times, start + seconds) - index for index, start in enumerate(times))
-
-
-@define(kw_only=True)
-class Timed(Budget):
-    """A budget that knows how long the database took to answer."""
-
-    slowest: float = 0.0
-
-    async def take(self, priority: Priority) -> Turn:
-        """Ask, and look at the clock."""
-        began = time.monotonic()
-        turn = await super().take(priority)
-        self.slowest = max(self.slowest, time.monotonic() - began)
-        return turn
 
 
 async def test_the_row_is_a_clock(pool: Pool) -> None:
@@ -121,7 +107,7 @@ async def test_several_processes_keep_the_rate_together(database_url: str) -> No
         began = time.monotonic()
         await asyncio.gather(*(process(number) for number in range(3)))
         spent = time.monotonic() - began
-    held_up = stalls.long + max(budget.slowest for budget in budgets)
+    held_up = stalls.long + max(budget.slow.worst for budget in budgets)
     assert len(server.asked) == 120
     assert busiest(server, 0.5) <= rate * (0.5 + held_up) + 5
     assert spent >= 120 / rate - 0.1
@@ -148,7 +134,7 @@ async def test_people_before_scans_of_every_process(pool: Pool) -> None:
             for scan in scans:
                 scan.cancel()
             await asyncio.gather(*scans, return_exceptions=True)
-    assert asked < 40 + 50 * (stalls.long + timed.slowest)
+    assert asked < 40 + 50 * (stalls.long + timed.slow.worst)
 
 
 async def test_a_person_overtakes_the_scans_of_this_process(pool: Pool) -> None:
