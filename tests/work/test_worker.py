@@ -138,8 +138,9 @@ async def test_no_more_jobs_are_in_hand_than_allowed() -> None:
             gate.set()
 
 
-async def test_several_jobs_are_taken_with_one_claim() -> None:
-    """As many as there are free slots; each has its own token, and those that are not taken are claimed for again."""
+@pytest.mark.parametrize(("at_once", "claims"), [(5, [3, 1]), (2, [2, 1])])
+async def test_several_jobs_are_taken_with_one_claim(at_once: int, claims: list[int]) -> None:
+    """As many as there are free slots, or go into one claim; each has its own token, and what is left is claimed for."""
     asked: asyncio.Queue[int] = asyncio.Queue()
     bench = Bench(jobs=deque("abcde"))
     gates = {job: asyncio.Event() for job in "abcde"}
@@ -155,9 +156,9 @@ async def test_several_jobs_are_taken_with_one_claim() -> None:
         bench.started.put_nowait(job)
         await gates[job].wait()
 
-    async with running(bench.station(work, claim=claim, concurrency=3)):
+    async with running(bench.station(work, claim=claim, concurrency=3, at_once=at_once)):
         assert [await bench.started.get() for _ in range(3)] == ["a", "b", "c"]
-        assert [await asked.get(), await asked.get()] == [3, 1]
+        assert [await asked.get(), await asked.get()] == claims
         assert len({lease.token for lease in leases.values()}) == 3
         for job in "ab":
             gates[job].set()

@@ -54,6 +54,8 @@ class Station(Generic[J]):
     """Renewed every third of it."""
     poll: timedelta
     """How often to ask when nobody calls `Worker.wake`."""
+    at_once: int = 1
+    """Jobs of one claim at most."""
 
 
 def one_at_a_time(
@@ -177,7 +179,9 @@ class Worker:
     async def _take(self, desk: _Desk) -> tuple[float, asyncio.Event]:
         """Claim jobs for the free slots and begin them; how long to pause if there are none, and what ends that."""
         station, since = desk.station, _now()
-        leases = {lease.token: lease for lease in (Lease(token=uuid4()) for _ in range(desk.free))}
+        leases = {
+            lease.token: lease for lease in (Lease(token=uuid4()) for _ in range(min(desk.free, station.at_once)))
+        }
         try:
             async with asyncio.timeout(station.lease.total_seconds()):
                 jobs = await station.claim(list(leases))

@@ -103,6 +103,7 @@ class SavingWork:
             concurrency=concurrency,
             lease=self.lease_time,
             poll=poll,
+            at_once=concurrency,
         )
 
     # ── claiming ──
