@@ -140,7 +140,7 @@ async def test_no_more_jobs_are_in_hand_than_allowed() -> None:
 
 @pytest.mark.parametrize(("at_once", "claims"), [(5, [3, 1]), (2, [2, 1])])
 async def test_several_jobs_are_taken_with_one_claim(at_once: int, claims: list[int]) -> None:
-    """As many as there are free slots, or go into one claim; each has its own token, and what is left is claimed for."""
+    """As many as are free, or go into one claim; each has its own token, and what is left is claimed for."""
     asked: asyncio.Queue[int] = asyncio.Queue()
     bench = Bench(jobs=deque("abcde"))
     gates = {job: asyncio.Event() for job in "abcde"}
