@@ -12,6 +12,7 @@ async def passes(courtesy: Courtesy, *, begun_before: bool) -> bool:
     old, young = courtesy.begin(), courtesy.begin()
     with old as turn:
         await asyncio.sleep(2 * courtesy.youth if begun_before else 0)
+        courtesy.youth = NEVER  # whoever is young now stays so, on a busy machine too
         with young:
             waiting = asyncio.create_task(turn.let_pass())
             await asyncio.sleep(0)

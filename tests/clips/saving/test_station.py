@@ -711,13 +711,13 @@ class TestRoom:
     async def test_a_storage_that_does_not_say(self, shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
         """Nobody waits for long for whether the bytes are there: nothing is written, and it is tried again."""
         await shop.post(VIDEO)
-        monkeypatch.setattr(steps, "LOOK", 0.01)
 
         async def silent(*_: object) -> None:
             await asyncio.Event().wait()
 
         with monkeypatch.context() as patch:
             patch.setattr(LocalStorage, "look", silent)
+            patch.setattr(steps, "LOOK", 0.01)
             await shop.work_off()
         clip = await shop.clip()
         assert (clip["state"], clip["attempts"], clip["reason_code"]) == ("pending", 0, "storage")
