@@ -1,7 +1,8 @@
 """A house for each test."""
 
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,24 @@ LEASE = 1.5
 """Seconds until a dead worker's scans are another's; the default is in a test of its own."""
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@pytest.fixture
+def free_port() -> Iterator[Callable[[], int]]:
+    """Ports that nobody listens on, and that the system gives to nobody else until the test is over."""
+    with ExitStack() as stack:
+
+        def hold() -> int:
+            held = stack.enter_context(socket.socket())
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: they may listen on it
+            held.bind(("127.0.0.1", 0))
+            return int(held.getsockname()[1])
+
+        yield hold
 
 
 @pytest.fixture
-def build(simulate: StartSimulator, pool: Pool, database_url: str, tmp_path: Path) -> Build:
+def build(
+    simulate: StartSimulator, pool: Pool, database_url: str, tmp_path: Path, free_port: Callable[[], int]
+) -> Build:
     """Build houses; nobody is in yet."""
 
     async def make(
