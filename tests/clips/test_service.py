@@ -333,7 +333,9 @@ pages = st.tuples(
 )
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(steps=st.lists(pages, max_size=10))
 async def test_any_pages_in_any_order_leave_what_a_set_would(
     pool: Pool, steps: list[tuple[int, int, str, bool]]

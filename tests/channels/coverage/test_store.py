@@ -182,7 +182,9 @@ async def test_without_prepared_statements(database_url: str) -> None:
         await pool.close()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(steps=st.lists(pages, max_size=12))
 async def test_any_pages_in_any_order_agree_with_sets(
     pool: Pool, steps: list[tuple[Ranges, list[int], str, str | None]]
