@@ -54,7 +54,7 @@ def test_help_costs_nothing(arguments: list[str]) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=120,
     )
     assert (0, "") == (ended.returncode, ended.stderr)
     assert "usage: clipsaver" in ended.stdout

@@ -157,7 +157,7 @@ def check_pictures(case: Case, row: Record, storage: Path) -> None:
                 assert seen.stddev[0] > 10, case.name
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 async def test_from_the_message_to_the_pictures(build: Build, tmp_path: Path) -> None:
     """Every codec in every container, turned, odd, and without a picture: stored as served, known, and shown."""
     house = await build(messages=0, saving=True)

@@ -94,7 +94,7 @@ async def check_all_there(victim: Victim, pool: Pool, truth: Mapping[int, bytes]
     assert not await pool.fetchval("select count(*) from thumbnails where lease_token is not null")
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 async def test_deaths(make_victim: MakeVictim) -> None:
     """Killed at each point of saving and showing a clip, then at random moments; with its database or without it."""
     seed = random.randrange(1_000_000)  # noqa: S311 - drawn from pytest-randomly's seed, to be had again

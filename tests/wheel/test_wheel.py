@@ -25,7 +25,7 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=240,
+        timeout=480,
         check=False,
     )
     assert ended.returncode == 0, ended.stdout
@@ -51,7 +51,7 @@ def test_the_wheel_carries_what_the_program_reads(wheel: Path) -> None:
         assert not [name for name in files.namelist() if name.startswith(("tests/", "bench/"))]
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1500)
 @pytest.mark.skipif(UV is None, reason="uv makes the clean environment, and is not here")
 def test_the_demo_runs_where_nothing_else_is(wheel: Path, tmp_path: Path) -> None:
     """A clean environment with the pinned packages and the wheel, in an empty folder: everything there is found."""
