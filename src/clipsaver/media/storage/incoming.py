@@ -115,7 +115,7 @@ class Incoming:
     def _hand_over(self) -> None:
         if self._gathered:
             chunks, self._gathered, self._gathered_size = self._gathered, [], 0
-            self._writing = self._threads.start(self._put_down, chunks)
+            self._writing = self._threads.start_busy(self._put_down, chunks)
 
     async def close(self) -> None:
         """Close the file, and remove it unless it was suspended."""

@@ -13,17 +13,25 @@ T = TypeVar("T")
 
 @define(eq=False)
 class Threads:
-    """At most ``count`` threads; what is more waits its turn."""
+    """At most ``count`` threads, and a few more for what needs a processor; what is more waits its turn."""
 
     count: int = 4
-    _executor: ThreadPoolExecutor = field(init=False)
+    busy: int = 3
+    """More would only fight for the interpreter."""
+    _waiting: ThreadPoolExecutor = field(init=False)
+    _busy: ThreadPoolExecutor = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._executor = ThreadPoolExecutor(self.count, thread_name_prefix="storage")
+        self._waiting = ThreadPoolExecutor(self.count, thread_name_prefix="storage")
+        self._busy = ThreadPoolExecutor(self.busy, thread_name_prefix="storage-busy")
 
     def start(self, work: Callable[..., T], *args: Any) -> "Future[T]":
-        """Begin something."""
-        return self._executor.submit(work, *args)
+        """Begin something that mostly waits for the disk."""
+        return self._waiting.submit(work, *args)
+
+    def start_busy(self, work: Callable[..., T], *args: Any) -> "Future[T]":
+        """Begin something that mostly keeps a processor busy; it must wait for nothing else here."""
+        return self._busy.submit(work, *args)
 
     async def run(self, work: Callable[..., T], *args: Any, on_cancel: Callable[[], object] | None = None) -> T:
         """Do something. If we are cancelled before it begins, it never does; after that it is told, and waited for."""
@@ -59,7 +67,8 @@ class Threads:
 
     def close(self) -> None:
         """Begin nothing more."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        for executor in (self._busy, self._waiting):
+            executor.shutdown(wait=False, cancel_futures=True)
 
 
 def _seen(future: "asyncio.Future[Any]") -> None:
