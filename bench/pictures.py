@@ -76,7 +76,7 @@ class Form:
 
 
 FULL: Final = Form(rounds=7, clips=CLIPS)
-SHORT: Final = Form(rounds=1, clips=(CLIPS[1], CLIPS[3], CLIPS[5]))
+SHORT: Final = Form(rounds=1, clips=(CLIPS[1], CLIPS[5]))
 
 
 def draw(ffmpeg: str, clip: Clip, folder: Path) -> Path:

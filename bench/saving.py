@@ -82,7 +82,7 @@ SHORT: Final = Form(
         Size(name="8 MB", bytes=8_000_000, files=25, repeats=2),
         Size(name="100 MB", bytes=LARGE, files=4, repeats=1),
     ),
-    memory=(3, 9),
+    memory=(AT_ONCE, 2 * AT_ONCE),
 )
 FULL: Final = Form(
     sizes=(
