@@ -36,7 +36,7 @@ class Form:
     """Commands that are used before the scans begin."""
 
 
-SHORT: Final = Form(repeats=1, times=100, every=0.035, idle=20)
+SHORT: Final = Form(repeats=1, times=60, every=0.035, idle=10)
 FULL: Final = Form(repeats=3, times=600, every=0.05, idle=200)
 
 

@@ -63,7 +63,7 @@ SHORT: Final = Form(
     repeats=1,
     rounds=([("fixed", 1, 1), ("sliding", 10, 1), ("sliding", 50, 3), ("fixed", 100, 1)],),
     settle=3,
-    stretch=8,
+    stretch=7,
 )
 FULL: Final = Form(repeats=3, rounds=tuple(_rounds()), settle=10, stretch=40)
 

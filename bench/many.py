@@ -36,7 +36,7 @@ class Form:
     """Seconds of scans."""
 
 
-SHORT: Final = Form(repeats=1, scanning=4)
+SHORT: Final = Form(repeats=1, scanning=3)
 FULL: Final = Form(repeats=3, scanning=60)
 
 
