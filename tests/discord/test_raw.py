@@ -214,3 +214,13 @@ def test_texts_are_fit_for_the_database(name: str) -> None:
     """NUL is replaced; what only looks like it stays."""
     (file,) = RawMessage.of(message(attachments=[attachment(filename=name)])).snapshot().attachments
     assert name.replace("\0", "\ufffd") == file.filename
+
+
+@pytest.mark.parametrize("size", ["1e999", "9" * 5000])
+def test_a_number_beyond_all_bounds_is_odd_and_nothing_else(size: str) -> None:
+    """What only the second parser stumbles over, deep in a message, leaves the others alone."""
+    bad = b'{"id": "77", "channel_id": "5", "components": [{"type": 13, "size": %s, "file": {"url": "u"}}]}'
+    odd, fine = read_messages(b"[" + bad % size.encode() + b"," + orjson.dumps(message(id="78")) + b"]")
+    with pytest.raises(OddPayload, match="not readable as JSON"):
+        odd.snapshot()
+    assert fine.snapshot().id == 78

@@ -92,6 +92,7 @@ def test_open_ends() -> None:
     assert () == from_text(None) == from_text("{}")
     assert (IdRange(0, HIGHEST),) == from_text("{(,)}")
     assert (IdRange(0, 3), IdRange(5, HIGHEST)) == from_text("{(,3),[5,)}")
+    assert (IdRange(-5, -3), IdRange(-1, 2)) == from_text("{[-5,-3),[-1,2)}")
 
 
 async def test_through_the_database(pool: Pool) -> None:

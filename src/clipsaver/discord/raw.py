@@ -108,7 +108,7 @@ class RawMessage(Struct, gc=False):
             return structure_message(self.payload)
         try:
             return self._straight()
-        except (Mismatch, *UNREADABLE):
+        except (ValueError, *UNREADABLE):  # a Mismatch, or what orjson says
             return structure_message(self.payload)
 
     def _straight(self) -> MessageSnapshot:

@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 HIGHEST: Final = 2**63 - 1
 """The largest bigint; a range without an upper end stops here."""
-_WRITTEN: Final = re.compile(r"[\[(](\d*),(\d*)\)")
+_WRITTEN: Final = re.compile(r"[\[(](-?\d*),(-?\d*)\)")
 """One range, as PostgreSQL writes those of whole numbers: half-open."""
 
 
