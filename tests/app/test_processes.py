@@ -190,8 +190,7 @@ async def test_a_second_signal_ends_it_at_once(discord: Simulator, database_url:
         run.process.send_signal(signal.SIGSTOP)  # so that it finds both at once
         run.process.send_signal(signal.SIGINT)
         run.process.send_signal(signal.SIGTERM)
-        run.process.send_signal(signal.SIGCONT)
-        assert await run.ended() in {128 + signal.SIGINT, 128 + signal.SIGTERM}
+        assert await run.stop(signal.SIGCONT, within=5) in {128 + signal.SIGINT, 128 + signal.SIGTERM}
     assert run.said("process.ended") is None
 
 
