@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -381,6 +381,51 @@ async def test_pid_files_of_the_dead(tmp_path: Path) -> None:
     (tmp_path / "postgres" / "data" / "postmaster.pid").write_text(left)
     async with Embedded(tmp_path) as second:
         assert second.pid != first.pid
+
+
+@contextmanager
+def a_zombie() -> Iterator[int]:
+    """A process that has ended, and whose parent has not asked about it: where nobody does, it stays."""
+    process = subprocess.Popen([sys.executable, "-I", "-S", "-c", ""])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    yield process.pid
+    process.wait()
+
+
+@contextmanager
+def sleeping(program: Path, folder: Path) -> Iterator[int]:
+    """A program called like this one that sleeps in a folder."""
+    with subprocess.Popen([str(program), "60"], cwd=folder) as process:  # noqa: S603 - our own link to sleep
+        yield process.pid
+        process.kill()
+
+
+async def test_a_zombie_is_no_server(tmp_path: Path) -> None:
+    """A killed server's pid may be taken by its remains for long: in a container, often nobody asks about orphans."""
+    async with Embedded(tmp_path) as first:
+        left = (tmp_path / "postgres" / "data" / "postmaster.pid").read_text("utf-8")
+    with a_zombie() as pid:
+        (tmp_path / "postgres" / "data" / "postmaster.pid").write_text(left.replace(str(first.pid), str(pid), 1))
+        async with Embedded(tmp_path) as second, await open_pool(second.url) as pool:
+            assert await in_transaction(pool, one) == 1
+
+
+async def test_children_of_a_zombie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as a dead server's children write to the folder, no other starts there."""
+    monkeypatch.setattr(server, "LEFTOVER_TIMEOUT", 0.1)
+    data = tmp_path / "postgres" / "data"
+    async with Embedded(tmp_path) as first:
+        left = (data / "postmaster.pid").read_text("utf-8")
+    (tmp_path / "elsewhere").mkdir()
+    child = tmp_path / "elsewhere" / "postgres"
+    child.symlink_to(shutil.which("sleep") or "")
+    with a_zombie() as pid, sleeping(child, data) as writing:
+        (data / "postmaster.pid").write_text(left.replace(str(first.pid), str(pid), 1))
+        with pytest.raises(StartFailed, match=rf"Another PostgreSQL \(pid {writing}\) is running on"):
+            async with Embedded(tmp_path):
+                pass
+    async with Embedded(tmp_path) as second, await open_pool(second.url) as pool:
+        assert await in_transaction(pool, one) == 1
 
 
 async def test_a_server_that_someone_else_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

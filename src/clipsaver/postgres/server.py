@@ -176,16 +176,18 @@ class Server:
             time.sleep(0.05)
 
     def _clear_leftovers(self) -> int | None:
-        """Remove pid files whose pid is another program's by now; the pid of a server that does run on the folder."""
+        """Remove pid files of servers that are gone; the pid of one that still works in the folder."""
         for file in (self.data / "postmaster.pid", self.sockets / f"{SOCKET}.lock"):
             try:
                 pid = abs(int(file.read_text("utf-8").split("\n", 1)[0]))
-                folder = (Path("/proc") / str(pid) / "cwd").readlink()
+                if (Path("/proc") / str(pid)).exists():  # else nobody whom PostgreSQL would mind
+                    # Another program has that pid by now, or the server has ended and its parent was not told yet:
+                    # PostgreSQL takes either for a server. If nobody works in the folder, it is none.
+                    if (working := _working_in(self.data.resolve())) is not None:
+                        return working
+                    file.unlink(missing_ok=True)
             except (OSError, ValueError):
-                continue  # no file, or nobody with that pid whom PostgreSQL would mind
-            if folder == self.data.resolve():
-                return pid
-            file.unlink(missing_ok=True)
+                continue
         return None
 
     def _start(self, identity: Identity) -> bool:
@@ -235,6 +237,16 @@ class Server:
             lines = (self.data / "postmaster.pid").read_text("utf-8").split("\n")
             return int(lines[0]) == self.pid and lines[7].strip() == "ready"
         return False
+
+
+def _working_in(folder: Path) -> int | None:
+    """The pid of a PostgreSQL that works in a folder: the server or one of its children. The ended work nowhere."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):  # gone, or nobody whom we may look at
+                if (entry / "cwd").readlink() == folder and (entry / "comm").read_text("utf-8") == "postgres\n":
+                    return int(entry.name)
+    return None
 
 
 def _raise_for(process: Process) -> None:
