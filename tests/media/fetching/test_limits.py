@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from unittest.mock import Mock
 
 import aiohttp
 import pytest
@@ -66,18 +67,13 @@ async def test_waiting_for_answers_counts_as_well() -> None:
     assert pace.patience == 0.0
 
 
-class Stuck:
-    """A body of which nothing comes, or an error."""
+class Body(aiohttp.StreamReader):
+    """A body of which nothing comes but what the test brings, or an error."""
 
     def __init__(self, error: Exception | None = None) -> None:
-        self.error = error
-
-    async def readchunk(self) -> tuple[bytes, bool]:
-        """Nothing, for ever."""
-        if self.error is not None:
-            raise self.error
-        await asyncio.Event().wait()
-        return b"", False
+        super().__init__(Mock(connected=True), 2**16, loop=asyncio.get_running_loop())
+        if error is not None:
+            self.set_exception(error)
 
 
 @pytest.mark.parametrize(
@@ -93,5 +89,31 @@ async def test_a_body_that_ends_badly_is_lost(error: Exception | None, cause: st
     """It stands still, or the connection broke; no word of aiohttp's is passed on."""
     pace = Pace(limits=Limits(stall=0.01), size=1)
     with pytest.raises(Lost, match=cause) as lost:
-        await pace.read(Stuck(error))  # type: ignore[arg-type] # all it needs of a stream
+        await pace.read(Body(error))
     assert lost.value.__context__ is None
+
+
+async def test_only_waiting_for_a_piece_takes_long() -> None:
+    """The alarm of one piece does not end the wait for a later one, and does not count what is done in between."""
+    body, stall = Body(), 0.2
+    pace = Pace(limits=Limits(stall=stall), size=1)
+    for _ in range(3):
+        asyncio.get_running_loop().call_later(stall * 0.8, body.feed_data, b"piece")
+        assert await pace.read(body) == b"piece"
+    await asyncio.sleep(2 * stall)
+    body.feed_data(b"late, but not waited for")
+    assert await pace.read(body) == b"late, but not waited for"
+    with pytest.raises(Lost, match="stalled"):
+        await pace.read(body)
+
+
+async def test_the_end_of_the_time_comes_before_a_stall() -> None:
+    """The last wait is cut to what is left, though the alarm was set for later."""
+    body = Body()
+    pace = Pace(limits=Limits(stall=3600.0, spare=3600.0), size=1)
+    body.feed_data(b"piece")
+    assert await pace.read(body) == b"piece"
+    pace.waited(3600.0)
+    async with asyncio.timeout(60):
+        with pytest.raises(Lost, match="stalled"):
+            await pace.read(body)

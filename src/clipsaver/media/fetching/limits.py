@@ -62,6 +62,11 @@ class Pace:
     _left: float = field(init=False)
     _waited: float = 0.0
     _came: int = 0
+    _content: aiohttp.StreamReader | None = None
+    """What is waited for, while it is."""
+    _overdue_at: float = 0.0
+    """By the event loop's clock."""
+    _alarm: asyncio.TimerHandle | None = None
 
     def __attrs_post_init__(self) -> None:
         self._left = self.limits.spare + self.size / self.limits.least_rate
@@ -78,10 +83,10 @@ class Pace:
     async def read(self, content: aiohttp.StreamReader) -> bytes:
         """The next piece that came, and nothing at the end; raises Lost."""
         began = self.clock()
+        self._wait_for(content, min(self.limits.stall, max(self._left, 0.0)))
         cause: Cause
         try:
-            async with asyncio.timeout(min(self.limits.stall, max(self._left, 0.0))):
-                piece = await _next(content)
+            piece = await _next(content)
         except TimeoutError:
             cause = "stalled"
         except (aiohttp.ClientError, OSError, RuntimeError):
@@ -90,7 +95,30 @@ class Pace:
         else:
             self._count(self.clock() - began, len(piece))
             return piece
+        finally:
+            self._content = None
         raise Lost(cause)
+
+    def _wait_for(self, content: aiohttp.StreamReader, seconds: float) -> None:
+        """Have the wait end after so long: one alarm for many pieces, set anew only when it has gone off."""
+        loop = asyncio.get_running_loop()
+        self._content, self._overdue_at = content, loop.time() + seconds
+        if self._alarm is not None and self._alarm.when() > self._overdue_at:
+            self._alarm.cancel()
+            self._alarm = None
+        if self._alarm is None:
+            self._alarm = loop.call_at(self._overdue_at, self._look)
+
+    def _look(self) -> None:
+        """End the wait that is overdue."""
+        self._alarm = None
+        if self._content is None:
+            return
+        loop = asyncio.get_running_loop()
+        if self._overdue_at <= loop.time():
+            self._content.set_exception(TimeoutError())
+        else:
+            self._alarm = loop.call_at(self._overdue_at, self._look)
 
     def _count(self, seconds: float, size: int) -> None:
         self._left -= seconds
