@@ -20,8 +20,10 @@ from clipsaver.scans.model import RunStatus
 from clipsaver.scans.station import ScanWork
 from clipsaver.work.worker import Worker
 
-LOOK = 0.002
-"""Seconds between two looks at whether all is done: by so much it may seem later."""
+LOOK = 0.005
+"""Seconds between two looks at how much is read; each takes time from what is measured."""
+LAST_LOOK = 0.001
+"""Likewise once all is read: by so much the end may seem later."""
 POLL = timedelta(seconds=1)
 
 
@@ -63,7 +65,7 @@ async def run(discord: Discord) -> dict[str, Any]:
         while work.tally.messages < discord.messages or not await succeeded(below.pool, len(discord.channels)):
             if working.done():
                 await working
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(LOOK if work.tally.messages < discord.messages else LAST_LOOK)
         result = watch.read(work.tally.messages)
         worker.stop()
         await working

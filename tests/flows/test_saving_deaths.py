@@ -31,7 +31,7 @@ LOOK_EVERY: Final = 10
 SLOWLY: Final = 0.1
 AT_ONCE: Final = "3"
 """Seconds until the first byte of a file, and how many are fetched together: some are on their way at any moment."""
-NEVER: Final = 90.0
+NEVER: Final = 240.0
 """Seconds after which a point counts as never reached."""
 FILE: Final = "GET /attachments/{channel_id}/{attachment_id}/{filename}"
 OTHERS: Final = "select state::text, reason_code, count(*) from clips where state <> 'stored' group by 1, 2"
@@ -65,7 +65,7 @@ async def check_end(victim: Victim, truth: Mapping[int, bytes]) -> None:
         await one.ready()
         async with victim.database() as pool:
             await saved(pool)
-            await pictured(pool, timeout=150)
+            await pictured(pool, timeout=400)
         assert await one.stop() == 0
     assert stock.unfinished == []
     async with victim.remains() as pool:

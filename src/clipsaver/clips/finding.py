@@ -7,7 +7,7 @@ from typing import Any
 from clipsaver.clips.model import Batch, Found, FoundClip, Odd, Sifted
 from clipsaver.clips.rules import Rules
 from clipsaver.clips.videos import videos_in
-from clipsaver.discord.raw import RawMessage
+from clipsaver.discord.raw import RawMessage, with_media
 from clipsaver.discord.snapshots import MessageSnapshot, OddPayload, redact
 
 
@@ -54,11 +54,11 @@ def sift(messages: Iterable[RawMessage], own_application_id: int, own_user_id: i
     others = [
         message
         for message in messages
-        if message.application_id != own_application_id and (message.author is None or message.author.id not in own)
+        if message.application_id != own_application_id and ((author := message.author) is None or author.id not in own)
     ]
     return Sifted(
         ids=tuple([message.id for message in others]),
-        messages=tuple([message.detach() for message in others if message.has_media]),
+        messages=tuple([message.detach() for message in with_media(others)]),
     )
 
 
@@ -93,7 +93,7 @@ def _redacted(message: RawMessage) -> Mapping[str, Any]:
 
 def _may_hold_clip(message: RawMessage, rules: Rules) -> bool:
     """Whether it is worth structuring: a file that is a video by what it calls itself, or media anywhere else."""
-    files = message.attachments or ()
-    return message.has_more_than_files or any(
-        file.filename is None or rules.allows(filename=file.filename, content_type=file.content_type) for file in files
-    )
+    for file in message.attachments or ():
+        if file.filename is None or rules.allows(filename=file.filename, content_type=file.content_type):
+            return True
+    return message.has_more_than_files

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import gt
 from typing import Final
 
 import structlog
@@ -64,20 +65,16 @@ class Asked:
 
     def page(self, listed: Sequence[RawMessage], date: datetime) -> Page:
         """Tell what came from what was not asked for."""
-        lowest = -1 if self.after is None else self.after + 1
-        end = LARGEST + 1 if self.before is None else self.before
-        there = {
-            one.id: one
-            for one in listed
-            if lowest <= one.id < end and (one.channel_id == self.channel_id or one.channel_id is None)
-        }
-        strays = 0 if len(there) == len(listed) else sum(one.id not in there for one in listed)
+        messages = listed[::-1] if self._is_just_that(listed) else self._told_apart(listed)
+        strays = 0
+        if len(messages) < len(listed):
+            ids = {one.id for one in messages}
+            strays = sum(one.id not in ids for one in listed)
         if strays:
             log.warning("discord.page_strayed", channel_id=self.channel_id, strays=strays, messages=len(listed))
-        ids = sorted(there)
         return Page(
-            messages=tuple([there[number] for number in ids]),
-            ids=tuple(ids),
+            messages=tuple(messages),
+            ids=tuple([one.id for one in messages]),
             before=self.before,
             after=self.after,
             limit=self.limit,
@@ -85,6 +82,28 @@ class Asked:
             strays=strays,
             date=date,
         )
+
+    @property
+    def _span(self) -> tuple[int, int]:
+        """The lowest id that was asked for, and the first beyond all of them."""
+        return (-1 if self.after is None else self.after + 1), (LARGEST + 1 if self.before is None else self.before)
+
+    def _is_just_that(self, listed: Sequence[RawMessage]) -> bool:
+        """Whether it is what Discord sends: newest first, each id once, and nothing else than was asked for."""
+        ids = [one.id for one in listed]
+        lowest, end = self._span
+        inside = not ids or (lowest <= ids[-1] and ids[0] < end)
+        return inside and all(map(gt, ids, ids[1:])) and {one.channel_id for one in listed} <= {self.channel_id, None}
+
+    def _told_apart(self, listed: Sequence[RawMessage]) -> list[RawMessage]:
+        """What was asked for, oldest first, each id once."""
+        lowest, end = self._span
+        there = {
+            one.id: one
+            for one in listed
+            if lowest <= one.id < end and (one.channel_id == self.channel_id or one.channel_id is None)
+        }
+        return [there[number] for number in sorted(there)]
 
 
 @frozen(kw_only=True)

@@ -104,7 +104,7 @@ class RawMessage(Struct, gc=False):
         Straight from its JSON as long as all in it is what it should be; whatever else there is takes the longer way,
         which knows what to make of odd values.
         """
-        if self.odd or NUL in bytes(self.raw):
+        if self.odd or _holds_nul(bytes(self.raw)):
             return structure_message(self.payload)
         try:
             return self._straight()
@@ -112,7 +112,7 @@ class RawMessage(Struct, gc=False):
             return structure_message(self.payload)
 
     def _straight(self) -> MessageSnapshot:
-        message = _with_media(_WHOLE.decode(self.raw), self.components)
+        message = _shown(_WHOLE.decode(self.raw), self.components)
         inside = [_ENTRY.decode(entry).message for entry in self.message_snapshots or ()]
         forwarded = tuple([_forward(one) for one in inside if bytes(one) not in NOTHING])
         return evolve(message, forwarded=forwarded) if forwarded or message.forwarded else message
@@ -164,6 +164,14 @@ def look_at(messages: Iterable[Raw]) -> list[RawMessage]:
     return [_look(raw) for raw in messages]
 
 
+def with_media(messages: Iterable[RawMessage]) -> list[RawMessage]:
+    """Those that have media; of most, none of the fields where it can be holds anything."""
+    some = [
+        one for one in messages if one.attachments or one.embeds or one.components or one.message_snapshots or one.odd
+    ]
+    return [one for one in some if one.has_media]
+
+
 def id_of(message: Raw) -> int:
     """The id alone; raises Mismatch if there is none."""
     try:
@@ -172,11 +180,16 @@ def id_of(message: Raw) -> int:
         raise Mismatch("a message without an id") from None
 
 
+def _holds_nul(payload: bytes) -> bool:
+    """Whether it may hold that character; one byte is found much faster than several, and most payloads have none."""
+    return b"\\" in payload and NUL in payload
+
+
 def _forward(message: Raw) -> ForwardSnapshot:
-    return _with_media(_FORWARD.decode(message), _PLACED.decode(message).components)
+    return _shown(_FORWARD.decode(message), _PLACED.decode(message).components)
 
 
-def _with_media(message: M, components: Sequence[Raw] | None) -> M:
+def _shown(message: M, components: Sequence[Raw] | None) -> M:
     """Add what is in its components; nothing else in it is called ``media``."""
     if not components and not message.media:
         return message
