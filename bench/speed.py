@@ -32,7 +32,7 @@ class Form:
 
 
 SHORT: Final = Form(messages=15_000, repeats=2, shapes=(1, 50), flat_small=5_000, flat_large=30_000, flat_repeats=1)
-FULL: Final = Form(messages=100_000, repeats=5, flat_small=100_000, flat_large=1_000_000, flat_repeats=3)
+FULL: Final = Form(messages=200_000, repeats=5, flat_small=100_000, flat_large=1_000_000, flat_repeats=3)
 
 
 @frozen

@@ -127,7 +127,7 @@ async def test_a_turn_that_is_due_later_can_be_given_up() -> None:
     route = Route("GET", "/x")
 
     async def wait() -> None:
-        async with pacer.turn(route, Priority.PEOPLE):
+        with await pacer.turn(route, Priority.PEOPLE):
             raise AssertionError
 
     task = asyncio.create_task(wait())
@@ -137,7 +137,7 @@ async def test_a_turn_that_is_due_later_can_be_given_up() -> None:
     assert bucket.in_flight == 1
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    async with pacer.turn(route, Priority.SCAN) as sending:
+    with await pacer.turn(route, Priority.SCAN) as sending:
         sending.lost()
     assert bucket.in_flight == 0
     running.cancel()
@@ -160,7 +160,7 @@ async def test_a_turn_that_nobody_wants_any_more_is_let_go() -> None:
     route = Route("GET", "/x")
 
     async def wait() -> None:
-        async with pacer.turn(route, Priority.SCAN):
+        with await pacer.turn(route, Priority.SCAN):
             pass
 
     first = asyncio.create_task(wait())

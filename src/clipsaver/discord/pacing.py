@@ -9,9 +9,9 @@ import contextlib
 import math
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, Self
 
 import structlog
 from attrs import define, field
@@ -44,13 +44,20 @@ LONGEST_SLEEP: Final = 5.0
 
 @define(eq=False)
 class Sending:
-    """A turn in hand; whoever has it says what came of it."""
+    """A turn in hand, until the ``with`` block is left; whoever has it says what came of it."""
 
     bucket: Bucket
     lane: Lane
     pacer: "Pacer"
     sent: float
     settled: bool = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.lost()
+        self.pacer.look()
 
     def answered(self, heard: Heard) -> None:
         """An answer came that was no refusal."""
@@ -109,8 +116,7 @@ class Pacer:
     _ask_at: dict[Priority, float] = field(factory=lambda: dict.fromkeys(Priority, 0.0))
     _outage_since: float | None = None
 
-    @contextlib.asynccontextmanager
-    async def turn(self, route: Route, priority: Priority, on_wait: OnWait | None = None) -> AsyncIterator[Sending]:
+    async def turn(self, route: Route, priority: Priority, on_wait: OnWait | None = None) -> Sending:
         """Wait for the turn of a request; raises Unavailable when that takes longer than its kind waits."""
         lane = self.lanes.lane(route, self.clock())
         bucket, seconds = await self._enter(lane, priority, on_wait)
@@ -121,13 +127,12 @@ class Pacer:
                 bucket.give_back()
                 self._wake.set()
                 raise
-        sending = Sending(bucket, lane, self, self.clock())
-        try:
-            yield sending
-        finally:
-            sending.lost()
-            if self._waiting:
-                self._wake.set()
+        return Sending(bucket, lane, self, self.clock())
+
+    def look(self) -> None:
+        """See whose turn it is now, if anyone waits."""
+        if self._waiting:
+            self._wake.set()
 
     async def run(self) -> None:
         """Hand out turns until cancelled."""

@@ -193,7 +193,7 @@ class Rest:
         while True:
             failed = attempts.failed
             self._refuse(priority)
-            async with self._pacer.turn(route, priority, on_wait) as sending:
+            with await self._pacer.turn(route, priority, on_wait) as sending:
                 if self._unauthorized or self.breaker.rests(priority):
                     sending.unsent()
                     continue

@@ -20,7 +20,7 @@ from clipsaver.scans.model import LEASE_LOST, Advance
 
 IN_HAND = 150
 """Pages that all runs together hold at most: read, and not yet committed."""
-PAUSE = 0.015
+PAUSE = 0.02
 """Seconds between two commits: what arrives meanwhile costs the next one little more."""
 WRITERS = 2
 """Commits under way at the same time: a small scan's page doesn't wait for the many of a large one."""
