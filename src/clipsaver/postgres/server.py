@@ -180,12 +180,11 @@ class Server:
         for file in (self.data / "postmaster.pid", self.sockets / f"{SOCKET}.lock"):
             try:
                 pid = abs(int(file.read_text("utf-8").split("\n", 1)[0]))
-                if (Path("/proc") / str(pid)).exists():  # else nobody whom PostgreSQL would mind
-                    # Another program has that pid by now, or the server has ended and its parent was not told yet:
-                    # PostgreSQL takes either for a server. If nobody works in the folder, it is none.
-                    if (working := _working_in(self.data.resolve())) is not None:
-                        return working
-                    file.unlink(missing_ok=True)
+                if not _is_taken(pid):
+                    continue
+                if (working := _working_in(self.data.resolve())) is not None:
+                    return working
+                file.unlink(missing_ok=True)
             except (OSError, ValueError):
                 continue
         return None
@@ -237,6 +236,21 @@ class Server:
             lines = (self.data / "postmaster.pid").read_text("utf-8").split("\n")
             return int(lines[0]) == self.pid and lines[7].strip() == "ready"
         return False
+
+
+def _is_taken(pid: int) -> bool:
+    """Whether PostgreSQL would take the pid for a server's: another program's, or that of an unburied dead one.
+
+    Where nobody asks about orphans, as in many containers, what is left of a killed server keeps its pid for ever.
+    """
+    process = Path("/proc") / str(pid)
+    try:
+        (process / "cwd").readlink()
+    except PermissionError:
+        return False  # somebody else's: PostgreSQL knows that it is none of its own
+    except FileNotFoundError:
+        return process.exists()
+    return True
 
 
 def _working_in(folder: Path) -> int | None:
