@@ -428,6 +428,20 @@ async def test_children_of_a_zombie(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert await in_transaction(pool, one) == 1
 
 
+@pytest.mark.parametrize("left", ["", "\n", "no pid\n"])
+async def test_pid_files_without_a_pid(tmp_path: Path, left: str) -> None:
+    """A server that is killed while it starts may have made its pid file, and written nothing into it."""
+    async with Embedded(tmp_path):
+        pass
+    sockets = sockets_folder.noted(tmp_path / "postgres")
+    assert sockets is not None
+    sockets.mkdir(mode=0o700)
+    for file in (tmp_path / "postgres" / "data" / "postmaster.pid", sockets / f"{server.SOCKET}.lock"):
+        file.write_text(left)
+    async with Embedded(tmp_path) as second, await open_pool(second.url) as pool:
+        assert await in_transaction(pool, one) == 1
+
+
 async def test_a_server_that_someone_else_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that runs on the folder without holding the lock is left alone, and named."""
     monkeypatch.setattr(server, "LEFTOVER_TIMEOUT", 0.1)

@@ -178,15 +178,11 @@ class Server:
     def _clear_leftovers(self) -> int | None:
         """Remove pid files of servers that are gone; the pid of one that still works in the folder."""
         for file in (self.data / "postmaster.pid", self.sockets / f"{SOCKET}.lock"):
-            try:
-                pid = abs(int(file.read_text("utf-8").split("\n", 1)[0]))
-                if not _is_taken(pid):
-                    continue
-                if (working := _working_in(self.data.resolve())) is not None:
-                    return working
-                file.unlink(missing_ok=True)
-            except (OSError, ValueError):
-                continue
+            with contextlib.suppress(FileNotFoundError):
+                if _is_in_the_way(file.read_bytes()):
+                    if (working := _working_in(self.data.resolve())) is not None:
+                        return working
+                    file.unlink()
         return None
 
     def _start(self, identity: Identity) -> bool:
@@ -238,18 +234,22 @@ class Server:
         return False
 
 
-def _is_taken(pid: int) -> bool:
-    """Whether PostgreSQL would take the pid for a server's: another program's, or that of an unburied dead one.
+def _is_in_the_way(noted: bytes) -> bool:
+    """Whether PostgreSQL would not start for what is noted in a pid file.
 
-    Where nobody asks about orphans, as in many containers, what is left of a killed server keeps its pid for ever.
+    That is so for a pid that another program has by now, or an unburied dead one: where nobody asks about orphans, as
+    in many containers, what is left of a killed server keeps its pid for ever. And for a file without a pid, which is
+    what a server leaves that was killed just before it wrote it.
     """
-    process = Path("/proc") / str(pid)
     try:
+        process = Path("/proc") / str(abs(int(noted.split(b"\n", 1)[0])))
         (process / "cwd").readlink()
     except PermissionError:
         return False  # somebody else's: PostgreSQL knows that it is none of its own
     except FileNotFoundError:
         return process.exists()
+    except ValueError:
+        return True
     return True
 
 
