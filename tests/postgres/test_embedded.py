@@ -386,18 +386,18 @@ async def test_pid_files_of_the_dead(tmp_path: Path) -> None:
 @contextmanager
 def a_zombie() -> Iterator[int]:
     """A process that has ended, and whose parent has not asked about it: where nobody does, it stays."""
-    process = subprocess.Popen([sys.executable, "-I", "-S", "-c", ""])
-    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    yield process.pid
-    process.wait()
+    with subprocess.Popen([sys.executable, "-I", "-S", "-c", ""]) as process:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        yield process.pid
 
 
 @contextmanager
-def sleeping(program: Path, folder: Path) -> Iterator[int]:
-    """A program called like this one that sleeps in a folder."""
-    with subprocess.Popen([str(program), "60"], cwd=folder) as process:  # noqa: S603 - our own link to sleep
-        yield process.pid
-        process.kill()
+def working(program: Path, folder: Path) -> Iterator[int]:
+    """A program of that name that works in a folder; its pid."""
+    program.write_text("#!/bin/sh\nread -r until_it_ends\n")
+    program.chmod(0o700)
+    with subprocess.Popen([str(program)], cwd=folder, stdin=subprocess.PIPE) as process:  # noqa: S603 - just written
+        yield process.pid  # its input ends with the block, and it with that
 
 
 async def test_a_zombie_is_no_server(tmp_path: Path) -> None:
@@ -417,9 +417,7 @@ async def test_children_of_a_zombie(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     async with Embedded(tmp_path) as first:
         left = (data / "postmaster.pid").read_text("utf-8")
     (tmp_path / "elsewhere").mkdir()
-    child = tmp_path / "elsewhere" / "postgres"
-    child.symlink_to(shutil.which("sleep") or "")
-    with a_zombie() as pid, sleeping(child, data) as writing:
+    with a_zombie() as pid, working(tmp_path / "elsewhere" / "postgres", data) as writing:
         (data / "postmaster.pid").write_text(left.replace(str(first.pid), str(pid), 1))
         with pytest.raises(StartFailed, match=rf"Another PostgreSQL \(pid {writing}\) is running on"):
             async with Embedded(tmp_path):

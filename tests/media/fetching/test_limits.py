@@ -1,6 +1,7 @@
 """One download's pace."""
 
 import asyncio
+import time
 from collections.abc import Iterable
 from unittest.mock import Mock
 
@@ -117,3 +118,13 @@ async def test_the_end_of_the_time_comes_before_a_stall() -> None:
     async with asyncio.timeout(60):
         with pytest.raises(Lost, match="stalled"):
             await pace.read(body)
+
+
+async def test_a_piece_that_came_while_everything_stood_still_is_taken() -> None:
+    """When the program itself was held up, the alarm and the piece are due at the same moment."""
+    body, stall = Body(), 0.05
+    pace = Pace(limits=Limits(stall=stall), size=1)
+    loop = asyncio.get_running_loop()
+    loop.call_later(stall / 2, body.feed_data, b"piece")
+    loop.call_soon(time.sleep, 2 * stall)
+    assert await pace.read(body) == b"piece"

@@ -110,15 +110,19 @@ class Pace:
             self._alarm = loop.call_at(self._overdue_at, self._look)
 
     def _look(self) -> None:
-        """End the wait that is overdue."""
+        """See whether the wait is overdue."""
         self._alarm = None
         if self._content is None:
             return
         loop = asyncio.get_running_loop()
         if self._overdue_at <= loop.time():
-            self._content.set_exception(TimeoutError())
+            loop.call_soon(self._end_wait, self._overdue_at)  # a piece that came just now is taken first
         else:
             self._alarm = loop.call_at(self._overdue_at, self._look)
+
+    def _end_wait(self, overdue_at: float) -> None:
+        if self._content is not None and self._overdue_at == overdue_at:
+            self._content.set_exception(TimeoutError())
 
     def _count(self, seconds: float, size: int) -> None:
         self._left -= seconds
