@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from clipsaver.media.storage import Storage, StorageFull, blob_name, files, open_storage, picture_name
-from clipsaver.media.storage.incoming import GATHER, MOST_CHUNKS
+from clipsaver.media.storage.incoming import BEHIND, GATHER, MOST_CHUNKS, SYNC_AHEAD
 from tests.media.storage.bytes_in import BIG, keep, left_over, sha256, whole
 
 SOON = datetime.now(UTC) + timedelta(hours=1)
@@ -46,6 +46,34 @@ async def test_a_system_that_takes_little_at_a_time(local: Storage, monkeypatch:
     monkeypatch.delattr(os, "writev")
     monkeypatch.delattr(os, "posix_fadvise")
     assert BIG == await whole(local.read(blob_name(await keep(local, BIG))))
+
+
+async def test_the_systems_memory_is_given_back(local: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begun while the file grows, and the whole file once it is on the disk: nobody else's is pushed out."""
+    told: list[tuple[str, int, int]] = []
+    sync, advise = os.fsync, os.posix_fadvise
+
+    def watched_sync(descriptor: int) -> None:
+        told.append(("synced", 0, 0))
+        sync(descriptor)
+
+    def watched_advice(descriptor: int, start: int, size: int, advice: int) -> None:
+        assert advice == os.POSIX_FADV_DONTNEED
+        told.append(("uncached", start, size))
+        advise(descriptor, start, size, advice)
+
+    monkeypatch.setattr(os, "fsync", watched_sync)
+    monkeypatch.setattr(os, "posix_fadvise", watched_advice)
+    await keep(local, bytes(2 * BEHIND), chunk=SYNC_AHEAD)
+    while_it_grew = told[: told.index(("synced", 0, 0))]
+    assert [(kind, start) for kind, start, size in while_it_grew if start] == [
+        ("uncached", start)
+        for begun in range(SYNC_AHEAD, 2 * BEHIND, SYNC_AHEAD)
+        for start in (begun, begun - BEHIND)
+        if start > 0
+    ]
+    assert all(size == SYNC_AHEAD for _, _, size in while_it_grew)
+    assert told[len(while_it_grew) + 1] == ("uncached", 0, 0)
 
 
 async def test_nothing_is_left_of_what_is_not_kept(local: Storage, tmp_path: Path) -> None:

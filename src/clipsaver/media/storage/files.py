@@ -43,10 +43,10 @@ def write_all(descriptor: int, chunks: Sequence[bytes]) -> None:
                 left = left[os.write(descriptor, left) :]
 
 
-def begin_to_sync(descriptor: int, start: int, size: int) -> None:
-    """Have the system begin to write that part to the disk, so that little is left to wait for in the end.
+def uncache(descriptor: int, start: int = 0, size: int = 0) -> None:
+    """Tell the system that its copy in memory isn't needed; a size of 0 reaches to the file's end.
 
-    Linux does when it is told that we don't need its copy in memory; the copy stays until the disk has it.
+    Linux frees what the disk has, and begins to write the rest to it.
     """
     if hasattr(os, "posix_fadvise"):
         os.posix_fadvise(descriptor, start, size, os.POSIX_FADV_DONTNEED)

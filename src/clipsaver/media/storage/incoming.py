@@ -22,7 +22,9 @@ MOST_CHUNKS: Final = 4096
 LITTLE: Final = 32 * 1024
 """Chunks that are smaller are put together first: each is hashed in a turn of its own, and a copy costs less."""
 SYNC_AHEAD: Final = 2 * 1024 * 1024
-"""Bytes after which the system is to begin writing to the disk."""
+"""Bytes after which the system is to begin writing to the disk, so that little is left to wait for in the end."""
+BEHIND: Final = 32 * 1024 * 1024
+"""Bytes behind that point: by then the disk has what was written there, and the system's memory can be free again."""
 OPENING: Final = 64
 """First bytes that are held in memory."""
 
@@ -132,8 +134,11 @@ class Incoming:
         with os_errors(self.path.parent):
             files.write_all(self._descriptor, chunks)
             end = os.lseek(self._descriptor, 0, os.SEEK_CUR)
-            if end - self._syncing >= SYNC_AHEAD:
-                files.begin_to_sync(self._descriptor, self._syncing, end - self._syncing)
+            begun, size = self._syncing, end - self._syncing
+            if size >= SYNC_AHEAD:
+                files.uncache(self._descriptor, begun, size)
+                if begun >= BEHIND:
+                    files.uncache(self._descriptor, begun - BEHIND, size)
                 self._syncing = end
 
     def _finish(self, writing: "Future[None] | None", then: Callable[[bytes], object]) -> bytes:
@@ -141,6 +146,8 @@ class Incoming:
             writing.result()  # it was begun before, so that a thread has it or is done with it; trouble stays trouble
         with os_errors(self.path.parent):
             os.fsync(self._descriptor)
+            # Hours of downloads would push everything else out of the system's memory, and need ever new pages of it.
+            files.uncache(self._descriptor)
         sha256 = self._hash.digest()
         then(sha256)
         return sha256
