@@ -62,5 +62,6 @@ def test_ratios_are_those_of_a_turn() -> None:
 
     told = summary({"clipsaver": runs(1.0, 8.0, 2.0), "bare": runs(0.9, 7.2, 0.2), "checked": runs(2.0, 16.0, 4.0)})
     assert told["ratios"] == {"bare": pytest.approx(0.9), "checked": pytest.approx(2.0)}
+    assert told["reached"]
     assert told["clients"]["clipsaver"]["bytes_per_second"] == 5e8
     assert told["clients"]["clipsaver"]["postgres_cpu_seconds_per_gb"] == 0.5
