@@ -14,6 +14,7 @@ from bench.database import Database, family_cpu
 from bench.measuring import say
 from bench.programs import Program, StandIn, program, settings_for, stand_in
 from bench.report import table
+from bench.stalls import Waits, around, fullest, longest
 from bench.stand_in import Held
 from clipsaver.config import load
 from clipsaver.simulator.limits import Window
@@ -116,10 +117,14 @@ async def watch(there: StandIn, programs: Sequence[Program], form: Form, channel
     begin, until = last + form.settle, last + form.settle + form.stretch + WINDOW
     used = [family_cpu(one.pid) for one in programs]
     since = loop.time()
+    waits = Waits()
+    waiting = asyncio.create_task(waits.watch([one.pid for one in programs]))
     await asyncio.sleep(until + 0.2 - loop.time())
+    waiting.cancel()
     used = [family_cpu(one.pid) - before for one, before in zip(programs, used, strict=True)]
     seen = await there.ask("seen")
     pages = [at for at, _ in seen["pages"]]
+    stalls = {"stand_in_ms": seen["stalls"], "worker_ms": waits.noted}
     counted = sum(begin <= at < begin + form.stretch for at in pages)
     return {
         "share": share(pages, begin, form.stretch, channels),
@@ -128,6 +133,9 @@ async def watch(there: StandIn, programs: Sequence[Program], form: Form, channel
         "begun_seconds": last - first,
         "refused": sum(seen["throttled"].values()),
         "refused_by_scope": seen["throttled"],
+        "fullest_second": fullest([at for at in pages if at >= begin]),
+        "held_up": {who: longest(noted, begin, until) for who, noted in stalls.items()},
+        "before_refusals": around(seen["refused"], stalls),
         "cpu_percent": sum(used) / (loop.time() - since) * 100,
     }
 
@@ -148,10 +156,14 @@ async def limited(database: Database, folder: Path, form: Form) -> dict[str, Any
             tasks = {shape: group.create_task(measure(database, folder, form, shape)) for shape in shapes}
         for (window, channels, processes), task in tasks.items():
             cells.setdefault((window, channels, processes), []).append(one := task.result())
+            held_up = ", ".join(f"{who.removesuffix('_ms')} {most:.0f}" for who, most in one["held_up"].items())
             say(
                 f"limits: {window:8} {channels:3} channels {processes} processes {one['share']:6.1%}, "
-                f"begun in {one['begun_seconds']:.1f} s, {one['refused']} refused"
+                f"begun in {one['begun_seconds']:.1f} s, {one['refused']} refused, "
+                f"{one['fullest_second']} in the fullest second; longest held up, ms: {held_up}"
             )
+            for refusal in one["before_refusals"]:
+                say(f"limits: refused after {refusal}")
     told = [
         {"window": window, "channels": channels, "processes": processes, **summary(runs, channels), "runs": runs}
         for (window, channels, processes), runs in sorted(cells.items())

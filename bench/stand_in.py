@@ -16,6 +16,7 @@ import orjson
 from attrs import asdict, define, field, frozen
 
 from bench.endless import API, Endless
+from bench.stalls import Moments, watch_own_loop
 from clipsaver.simulator.entities import TEXT, Overwrite, Role
 from clipsaver.simulator.limits import Limits, Window
 from clipsaver.simulator.person import Person
@@ -75,6 +76,9 @@ class Seen:
     callbacks: dict[str, float] = field(factory=dict)
     """When an interaction's first answer came."""
     requests: int = 0
+    refused: list[float] = field(factory=list)
+    """When a page was refused."""
+    stalls: Moments = field(factory=list)
 
 
 @define
@@ -98,6 +102,7 @@ class Front:
             verdict = self.limits.take(self.simulator.token, "GET", MESSAGES, {"channel_id": channel})
             headers = verdict.headers
             if verdict.retry_after is not None:
+                self.seen.refused.append(time.monotonic())
                 return self._response(b"429 Too Many Requests", orjson.dumps(verdict.body), headers)
         _, body = self.endless.page(int(channel), parse_qs(query))
         self.seen.pages.append((time.monotonic(), int(channel)))
@@ -205,13 +210,14 @@ class Desk:
         front = self.front
         match question["ask"]:
             case "reset":
-                front.seen = Seen()
+                front.seen = Seen(stalls=front.seen.stalls)
                 self.logins.clear()
                 return {}
             case "seen":
                 throttled = {} if front.limits is None else dict(front.limits.throttled)
                 seen = front.seen
-                return {"pages": seen.pages, "asked": seen.asked, "throttled": throttled, "logins": self.logins}
+                told = {"refused": seen.refused, "stalls": seen.stalls, "throttled": throttled}
+                return {"pages": seen.pages, "asked": seen.asked, "logins": self.logins, **told}
             case "talk":
                 return await self.talk(question["lines"], question["times"], question["every"])
         raise ValueError(question)
@@ -273,7 +279,7 @@ async def serve(held: Held) -> None:
     loop = asyncio.get_running_loop()
     async with Simulator(world, rate_limits=limits) as simulator:
         desk = Desk(Front(endless, simulator, limits, held.latency))
-        looking = asyncio.create_task(desk.look())
+        watching = [asyncio.create_task(one) for one in (desk.look(), watch_own_loop(desk.front.seen.stalls))]
         server = await loop.create_server(lambda: Connection(desk.front), HOST, 0, backlog=1024)
         told = {
             "url": f"http://{HOST}:{server.sockets[0].getsockname()[1]}{API}",
@@ -288,7 +294,8 @@ async def serve(held: Held) -> None:
         reader = await questions()
         while line := await reader.readline():
             print(orjson.dumps(await desk.answer(orjson.loads(line))).decode(), flush=True)
-        looking.cancel()
+        for one in watching:
+            one.cancel()
         server.close()
 
 

@@ -1,8 +1,13 @@
 """What is made of the moments that were measured."""
 
+import asyncio
+import os
+import time
+
 import pytest
 from bench.answers import quantile
 from bench.limited import ceiling, share
+from bench.stalls import around, fullest, waited, watch_own_loop
 
 
 def test_the_ceiling_is_the_smaller_one() -> None:
@@ -33,3 +38,33 @@ def test_quantiles() -> None:
     values = [float(one) for one in range(1, 201)]
     assert [quantile(values, part) for part in (0.5, 0.95, 0.99)] == [100, 190, 198]
     assert quantile([3.0], 0.99) == 3
+
+
+def test_the_fullest_second() -> None:
+    """A second holds what came within less than a second of each other."""
+    assert [fullest(pages) for pages in ([], [3.0], [0.0, 0.5, 1.0], [1.9, 0.0, 1.0, 1.5])] == [0, 1, 2, 3]
+
+
+def test_what_was_held_up_before_a_refusal() -> None:
+    """Only what was over within the second and the way before it, and not what came long after."""
+    stalls = {"stand_in_ms": [(8.0, 0.5), (9.5, 0.02), (9.9, 0.01), (11.0, 0.7)], "worker_ms": []}
+    (told,) = around([10.0], stalls)
+    assert told == {"at": 10.0, "stand_in_ms": 20.0, "worker_ms": 0.0}
+
+
+async def test_a_loop_that_is_held_up_is_noted() -> None:
+    """With the time it was held up for; a calm one is not."""
+    noted: list[tuple[float, float]] = []
+    task = asyncio.create_task(watch_own_loop(noted))
+    await asyncio.sleep(0)
+    time.sleep(0.2)  # noqa: ASYNC251 - that is the stall
+    while not noted:  # noqa: ASYNC110 - it has no event
+        await asyncio.sleep(0)
+    task.cancel()
+    assert noted[0][1] >= 0.15
+
+
+def test_waiting_for_a_processor_is_read_from_the_kernel() -> None:
+    """Of a process that is there; one that has ended waits for nothing."""
+    assert waited(os.getpid()) >= 0
+    assert waited(2**22 + 1) == 0
