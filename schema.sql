@@ -491,6 +491,39 @@ create unlogged table if not exists budget (
 );
 -- After a refusal that is meant for the whole bot: nothing is granted before then.
 alter table budget add column if not exists held_until timestamptz;
+-- The latest turns, each of which takes room for a second, and when requests that came late take room after that.
+alter table budget add column if not exists turns timestamptz[] not null default '{}';
+alter table budget add column if not exists late tstzrange[] not null default '{}';
+
+-- The next turn in the clock's order at which less than so many take room; null: however many. What is far ahead is from
+-- before the server's clock was set back.
+create or replace function next_turn(tat timestamptz, turns timestamptz[], late tstzrange[], most integer)
+returns timestamptz language plpgsql volatile as $$
+declare
+    horizon timestamptz := clock_timestamp() + interval '10 seconds';
+    turn timestamptz := case when tat > horizon then clock_timestamp() else greatest(tat, clock_timestamp()) end;
+    moment timestamptz;
+begin
+    if most is null then
+        return turn;
+    end if;
+    for moment in
+        select at from (
+            select turn as at
+            union all select one + interval '1 second' from unnest(turns) as one
+            union all select upper(one) from unnest(late) as one
+        ) as changes
+        where at >= turn and at < horizon order by at
+    loop
+        if (select count(*) from unnest(turns) as one where one <= moment and one + interval '1 second' > moment)
+            + (select count(*) from unnest(late) as one where one @> moment) < most
+        then
+            return moment;
+        end if;
+    end loop;
+    return turn;
+end
+$$;
 
 -- Requests that Discord refused and counts (401, 403, 429s of our own), by the second: an address with too many is
 -- banned. Unlike the budget they outlive a crash, so that a program which crashes again and again does not begin anew.

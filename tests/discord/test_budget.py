@@ -18,6 +18,7 @@ from tests.discord.servers import Server, say, serve, watched
 from tests.discord.taker import Timed
 
 INCREMENT = timedelta(milliseconds=20)
+MUCH = timedelta(hours=1)
 
 
 def channel(number: int) -> Route:
@@ -34,9 +35,9 @@ def busiest(server: Server, seconds: float) -> int:
 async def test_the_row_is_a_clock(pool: Pool) -> None:
     """Each grant is due an increment after the one before, up to as far ahead as is allowed."""
     began = time.monotonic()
-    one = {"increment": timedelta(seconds=4.9), "ahead": timedelta(seconds=5)}
+    increment, ahead = timedelta(seconds=4.9), timedelta(seconds=5)
     async with pool.acquire() as conn:
-        first, second, third = [await store.take(conn, **one) for _ in range(3)]
+        first, second, third = [await store.take(conn, increment=increment, ahead=ahead) for _ in range(3)]
     spent = time.monotonic() - began + 0.1
     assert (first.granted, first.seconds) == (True, 0.0)
     assert second.granted
@@ -49,7 +50,8 @@ async def test_the_row_stays_where_it_is(pool: Pool) -> None:
     """However often it is taken from, it takes one page, and no index is written."""
     async with pool.acquire() as conn:
         for _ in range(2_000):
-            await store.take(conn, increment=timedelta(0), ahead=INCREMENT)
+            await store.take(conn, increment=timedelta(0), ahead=MUCH, most=49)
+            await store.leave_room(conn, [(-0.5, 0.0001)] * 9)
             await store.hold(conn, wait=timedelta(0))
         await conn.execute("select pg_stat_force_next_flush()" if conn.get_server_version().major >= 15 else "select 1")
         figures = await conn.fetchrow(
@@ -66,6 +68,54 @@ async def test_no_commit_waits_for_the_disk_and_no_session_is_changed(pool: Pool
         await conn.execute("set synchronous_commit = on")
         await store.take(conn, increment=INCREMENT, ahead=INCREMENT)
         assert await conn.fetchval("show synchronous_commit") == "on"
+
+
+async def test_no_second_has_more_than_its_room(pool: Pool) -> None:
+    """Three turns at once; the fourth is a second after the first, and the seventh another one later."""
+    async with pool.acquire() as conn:
+        due = []
+        for _ in range(7):
+            taken = await store.take(conn, increment=timedelta(0), ahead=MUCH, most=3)
+            assert taken.granted
+            due.append(time.monotonic() + taken.seconds)
+        spent = due[2] - due[0] + 0.1
+        assert [pytest.approx(later, abs=spent) for later in (1, 2)] == [due[3] - due[0], due[6] - due[0]]
+        assert not (await store.take(conn, increment=timedelta(0), ahead=timedelta(seconds=1), most=3)).granted
+        assert (await store.take(conn, increment=timedelta(0), ahead=MUCH)).granted
+
+
+async def test_turns_make_way_for_what_came_late(pool: Pool) -> None:
+    """Where two take room already, a third has to wait until the first of them is gone."""
+    async with pool.acquire() as conn:
+        one = {"increment": timedelta(seconds=4), "ahead": MUCH, "most": 2}
+        await store.take(conn, **one)  # type: ignore[arg-type]
+        began = time.monotonic()
+        await store.leave_room(conn, [(3.9, 4.5), (3.8, 4.3), (0.0, 3.0), (4.4, 8.0)])
+        second, third = [await store.take(conn, **one) for _ in range(2)]  # type: ignore[arg-type]
+        spent = time.monotonic() - began + 0.1
+        assert second.seconds == pytest.approx(4.3, abs=spent)
+        assert third.seconds == pytest.approx(8.3, abs=spent)
+
+
+async def test_only_what_takes_room_is_remembered(pool: Pool) -> None:
+    """Not what is over, nor what can't be; and of turns no more than a second has room for."""
+    async with pool.acquire() as conn:
+        for _ in range(5):
+            await store.take(conn, increment=timedelta(seconds=2), ahead=MUCH, most=3)
+        for _ in range(3):
+            await store.leave_room(conn, [(-2.0, -1.0), (0.0, 20.0), (0.0, 3600.0)])
+        await store.leave_room(conn, [(0.0, 9.0)] * 600)
+        await store.leave_room(conn, [(0.0, 9.0)])
+        assert await conn.fetchval("select cardinality(turns) from budget") == 3
+        assert await conn.fetchval("select cardinality(late) from budget") == 501
+        await store.take(conn, increment=INCREMENT, ahead=MUCH)
+        assert await conn.fetchval("select cardinality(turns) from budget") == 0
+
+
+@pytest.mark.parametrize(("rate", "most"), [(48.0, 49), (40.0, 49), (0.5, 49), (50.0, 51), (96.0, 99), (500.0, None)])
+def test_the_room_of_a_second(pool: Pool, rate: float, most: int | None) -> None:
+    """One less than Discord allows; more only at a higher rate, and at a very high one nobody counts."""
+    assert most == Budget(pool=pool, requests_per_second=rate).most
 
 
 async def test_a_clock_set_back_does_not_stop_everyone(pool: Pool) -> None:

@@ -123,6 +123,24 @@ def test_the_ceiling_is_reached(style: str, processes: Sequence[range], share: f
     assert run(main()) >= share * min(channels, EVERYWHERE)
 
 
+@pytest.mark.parametrize("processes", PROCESSES.values(), ids=PROCESSES)
+@pytest.mark.parametrize("seconds", [0.06, 0.1, 0.3, 0.7])
+def test_what_is_held_up_together_is_not_refused(processes: Sequence[range], seconds: float) -> None:
+    """Nothing arrives for a while, again and again, then all at once: what follows leaves room for it."""
+
+    async def main() -> int:
+        begin = now()
+        standstills = [(begin + 20 + 2.713 * at, begin + 20 + 2.713 * at + seconds) for at in range(20)]
+        discord = MadeUpDiscord(body, style="sliding, newest told", standstills=standstills)
+        async with scanning(discord, processes):
+            await asyncio.sleep(75)
+        assert discord.refused == 0
+        return len([*discord.between(begin + 20, begin + 75)])
+
+    # What can't be sent meanwhile, and as much again in which room is left.
+    assert run(main()) >= 0.95 * EVERYWHERE * (55 - 20 * 2 * seconds)
+
+
 def test_a_small_scan_beside_a_large_one() -> None:
     """It takes no longer than alone, give or take a few turns."""
 

@@ -8,12 +8,12 @@ import asyncio
 import random
 import selectors
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
 from attrs import define, field
 
-from clipsaver.discord.budget import AHEAD, SHORTEST, Budget, Priority, Turn
+from clipsaver.discord.budget import AHEAD, SHIPPED, SHORTEST, Budget, Priority, Turn
 from clipsaver.discord.rest import Rest
 from clipsaver.discord.routes import Route
 from clipsaver.discord.transport import Reply
@@ -73,15 +73,24 @@ class Shared:
     """The budget row of all processes."""
 
     tat: float = 0.0
-    rate: float = 48.0
+    rate: float = float(SHIPPED)
+    turns: list[tuple[float, float]] = field(factory=list)
+    late: list[tuple[float, float]] = field(factory=list)
+    """When they take room, and when requests do that came late."""
 
-    def take(self, ahead: float) -> Turn:
+    def take(self, ahead: float, most: int) -> Turn:
         """Do as the statement does."""
-        if self.tat > now() + ahead:
-            return Turn(granted=False, seconds=max(SHORTEST, self.tat - now() - ahead))
-        due = max(self.tat, now())
+        due = self._next(max(self.tat, now()), most)
+        if due > now() + ahead:
+            return Turn(granted=False, seconds=max(SHORTEST, due - now() - ahead))
         self.tat = due + 1 / self.rate
+        self.turns = [*self.turns[1 - most :], (due, due + 1)]
         return Turn(granted=True, seconds=due - now())
+
+    def _next(self, due: float, most: int) -> float:
+        taken = self.turns + self.late
+        changes = sorted({due, *(end for _, end in taken if end > due)})
+        return next(at for at in changes if sum(begin <= at < end for begin, end in taken) < most)
 
 
 class MadeUpBudget(Budget):
@@ -100,9 +109,16 @@ class MadeUpBudget(Budget):
     async def take(self, priority: Priority) -> Turn:
         """Do as the statement does, on the way there and back."""
         await asyncio.sleep(self.distance / 2)
-        turn = self.shared.take(AHEAD[priority].total_seconds())
+        turn = self.shared.take(AHEAD[priority].total_seconds(), self.most or 0)
         await asyncio.sleep(self.distance / 2)
         return turn
+
+    async def leave_room(self, ranges: Sequence[tuple[float, float]]) -> None:
+        """Do as the statement does, on the way there and back."""
+        await asyncio.sleep(self.distance / 2)
+        there = [one for one in self.shared.late if one[1] > now()]
+        self.shared.late = there + [(now() + begin, now() + end) for begin, end in ranges]
+        await asyncio.sleep(self.distance / 2)
 
     async def close(self) -> None:
         """Nothing is held."""
@@ -126,6 +142,8 @@ class MadeUpDiscord:
     window: float = 5.0
     style: str = "fixed"
     """Of the channels' windows."""
+    standstills: Sequence[tuple[float, float]] = ()
+    """From when until when nothing arrives."""
     asked: list[Asked] = field(factory=list)
     refused: int = 0
     _limiters: dict[str, Limiter] = field(init=False)
@@ -143,6 +161,7 @@ class MadeUpDiscord:
     async def exchange(self, route: Route, **_: Any) -> Reply:
         """Answer as Discord would."""
         await asyncio.sleep(LATENCY / 2)
+        await asyncio.sleep(max((end - now() for begin, end in self.standstills if begin <= now() < end), default=0))
         self.asked.append(Asked(f"{route.method} {route.template}", route.major, now()))
         status, headers = 200, {}
         if not self._everywhere.hit(now())[0]:

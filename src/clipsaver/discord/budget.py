@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from enum import IntEnum
 from typing import Final, TypeVar
@@ -21,6 +21,12 @@ PATIENCE: Final = 5.0
 GOODBYE: Final = 1.0
 """Seconds to give the connection back."""
 UNREACHABLE: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+DISCORD: Final = 50
+"""Requests that Discord lets a bot make in any second; some may make more, and then someone sets a higher rate."""
+SHIPPED: Final = 48
+"""Requests a second that we make."""
+MOST_COUNTED: Final = 100
+"""Turns that are remembered for a second."""
 SHORTEST: Final = 0.001
 """Seconds until the budget is asked again at the earliest."""
 
@@ -57,15 +63,33 @@ class Budget:
     """The budget row, asked through one connection that is kept for it; only one taker a process."""
 
     pool: Pool
-    requests_per_second: float = 48.0
+    requests_per_second: float = float(SHIPPED)
     _held: "PoolConnectionProxy[asyncpg.Record] | None" = None
 
     async def take(self, priority: Priority) -> Turn:
         """Ask for one request; raises BudgetUnreachable."""
         increment = timedelta(seconds=1 / self.requests_per_second)
-        taken = await self._ask(lambda conn: store.take(conn, increment=increment, ahead=AHEAD[priority]))
+        taken = await self._ask(
+            lambda conn: store.take(conn, increment=increment, ahead=AHEAD[priority], most=self.most)
+        )
         seconds = taken.seconds if taken.granted else max(SHORTEST, taken.seconds)
         return Turn(taken.granted, seconds, taken.held, taken.halted)
+
+    @property
+    def most(self) -> int | None:
+        """How many a second has room for; one less than Discord allows, since not every delay is told of.
+
+        None if that is more than can be counted: then the distance of the turns has to do.
+        """
+        most = int(max(DISCORD, self.requests_per_second * DISCORD / SHIPPED)) - 1
+        return most if most <= MOST_COUNTED else None
+
+    async def leave_room(self, ranges: Sequence[tuple[float, float]]) -> None:
+        """Have turns make way for requests that came late, each within a range of seconds from now.
+
+        Raises BudgetUnreachable.
+        """
+        await self._ask(lambda conn: store.leave_room(conn, ranges))
 
     async def hold(self, seconds: float) -> None:
         """Hold every process back for so long; raises BudgetUnreachable."""

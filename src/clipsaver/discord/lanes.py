@@ -27,7 +27,7 @@ class Waiter:
     since: float
     on_wait: OnWait | None
     turn: asyncio.Future[tuple[Bucket, float]]
-    """The bucket it may go through, and the seconds until it is due."""
+    """The bucket it may go through, and when it is due."""
     told: datetime | None = None
 
     def tell(self, until: datetime | None) -> None:

@@ -9,20 +9,21 @@ import contextlib
 import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final, Self
+from typing import Final
 
 import structlog
 from attrs import define, field
 
 from clipsaver.discord.breaker import Breaker
 from clipsaver.discord.budget import Budget, BudgetUnreachable, Priority
-from clipsaver.discord.heard import Heard
 from clipsaver.discord.lanes import Lane, Lanes, OnWait, Waiter
+from clipsaver.discord.latecomers import Latecomers
 from clipsaver.discord.limits import Bucket
 from clipsaver.discord.refusals import Unavailable
 from clipsaver.discord.routes import Route
+from clipsaver.discord.sending import Sending
 from clipsaver.errors import ClipsaverError
 
 log = structlog.get_logger("clipsaver.discord")
@@ -40,61 +41,6 @@ OUTAGE_PAUSE: Final = 0.5
 """Seconds between two tries to reach the budget."""
 LONGEST_SLEEP: Final = 5.0
 """Seconds after which whoever waits is looked at again, whatever was expected."""
-
-
-@define(eq=False)
-class Sending:
-    """A turn in hand, until the ``with`` block is left; whoever has it says what came of it."""
-
-    bucket: Bucket
-    lane: Lane
-    pacer: "Pacer"
-    sent: float
-    settled: bool = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.lost()
-        self.pacer.look()
-
-    def answered(self, heard: Heard) -> None:
-        """An answer came that was no refusal."""
-        self._move(heard.bucket)
-        self.bucket.answered(sent=self.sent, now=self.pacer.clock(), heard=heard)
-
-    def refused(self, heard: Heard, *, everywhere: bool) -> None:
-        """A 429 came; if ``everywhere``, for all buckets."""
-        self._move(heard.bucket)
-        wait = heard.retry_after or heard.reset_after or 0.0
-        ours = not everywhere and heard.scope != "shared"
-        until = self.bucket.refused(now=self.pacer.clock(), wait=wait, ours=ours)
-        self.lane.blocked_until = max(self.lane.blocked_until, until)
-        if everywhere:
-            self.pacer.hold(until)
-
-    def unsent(self) -> None:
-        """The turn was not used after all."""
-        self.settled = True
-        self.bucket.give_back()
-
-    def lost(self) -> None:
-        """Nothing came back that tells about limits."""
-        if not self.settled:
-            self.settled = True
-            self.bucket.lost(self.pacer.clock())
-
-    def _move(self, named: str | None) -> None:
-        """Go on in the bucket that Discord names, should the turn have been taken in another one."""
-        self.settled = True
-        if named is None:
-            return
-        bucket = self.pacer.lanes.learn(self.lane, named)
-        if bucket is not self.bucket:
-            self.bucket.give_back()
-            bucket.take(self.sent)
-            self.bucket = bucket
 
 
 @define(eq=False, kw_only=True)
@@ -115,19 +61,22 @@ class Pacer:
     _wake: asyncio.Event = field(factory=asyncio.Event)
     _ask_at: dict[Priority, float] = field(factory=lambda: dict.fromkeys(Priority, 0.0))
     _outage_since: float | None = None
+    _latecomers: Latecomers = field(factory=Latecomers)
+    _quickest: float = math.inf
+    """Seconds that the budget takes to answer when nothing holds it up."""
 
     async def turn(self, route: Route, priority: Priority, on_wait: OnWait | None = None) -> Sending:
         """Wait for the turn of a request; raises Unavailable when that takes longer than its kind waits."""
         lane = self.lanes.lane(route, self.clock())
-        bucket, seconds = await self._enter(lane, priority, on_wait)
-        if seconds > 0:
+        bucket, due = await self._enter(lane, priority, on_wait)
+        if (seconds := due - self.clock()) > 0:
             try:
                 await asyncio.sleep(seconds)
             except asyncio.CancelledError:
                 bucket.give_back()
                 self._wake.set()
                 raise
-        return Sending(bucket, lane, self, self.clock())
+        return Sending(bucket, lane, self, due, self.clock())
 
     def look(self) -> None:
         """See whose turn it is now, if anyone waits."""
@@ -156,6 +105,11 @@ class Pacer:
             self.blocked_until, self._untold = until, self.budget is not None
             self._wake.set()
 
+    def counted(self, due: float, at: float) -> None:
+        """A request that was due then counted at that time, or earlier."""
+        if self.budget is not None and self._latecomers.note(due=due, counted=at, doubt=self._quickest):
+            self._wake.set()
+
     async def _enter(self, lane: Lane, priority: Priority, on_wait: OnWait | None) -> tuple[Bucket, float]:
         now = self.clock()
         free = max(self.blocked_until, lane.blocked_until) <= now and not self.breaker.rests(priority)
@@ -163,7 +117,7 @@ class Pacer:
             bucket = self.lanes.bucket(lane)
             if bucket.ready_at(now) == now:
                 bucket.take(now)
-                return bucket, 0.0
+                return bucket, now
         waiter = Waiter(lane, priority, now, on_wait, asyncio.get_running_loop().create_future())
         lane.waiting[priority].append(waiter)
         self._waiting[lane.route, lane.major] = lane
@@ -184,11 +138,14 @@ class Pacer:
         if self.budget is not None and self._untold and now < self.blocked_until:
             await self._tell(self.budget, self.blocked_until)
             return
+        if self.budget is not None and (late := self._latecomers.untold(now)):
+            await self._make_way(self.budget, late)
+            return
         best, next_at = self._choose(now)
         if best is None or now < self._ask_at[best.priority]:
             await self._sleep(min(next_at, self._ask_at[best.priority]) - now if best else next_at - now)
         elif self.budget is None:
-            self._grant(best, 0.0)
+            self._grant(best, now)
         else:
             await self._ask(self.budget, best.priority)
 
@@ -201,6 +158,15 @@ class Pacer:
         else:
             self._untold = until < self.blocked_until
 
+    async def _make_way(self, budget: Budget, late: Sequence[tuple[float, float]]) -> None:
+        """Have everyone's turns leave room for requests that came late."""
+        try:
+            await budget.leave_room(late)
+        except BudgetUnreachable as error:
+            await self._unreachable(str(error))
+        else:
+            self._latecomers.told(len(late))
+
     async def _ask(self, budget: Budget, priority: Priority) -> None:
         """Take one from the budget and give it to whoever is first then."""
         asked = self.clock()
@@ -210,18 +176,21 @@ class Pacer:
             await self._unreachable(str(error))
             return
         self._outage_since = None
+        now = self.clock()
+        self._quickest = min(self._quickest, now - asked)
         if turn.halted:
             self.breaker.told(turn.halted)
         if turn.held:
-            self.blocked_until = max(self.blocked_until, self.clock() + turn.held)
+            self.blocked_until = max(self.blocked_until, now + turn.held)
         if not turn.granted:
             # From when it was asked: whoever is far from the database asks earlier by that, and comes no later.
             spread = random.uniform(0.0, SPREAD[priority])  # noqa: S311 - no secret
-            self._ask_at[priority] = max(self.clock(), asked + turn.seconds) + spread
+            self._ask_at[priority] = max(now, asked + turn.seconds) + spread
             return
-        best, _ = self._choose(self.clock())
+        best, _ = self._choose(now)
         if best is not None:
-            self._grant(best, turn.seconds)
+            # If the answer took longer than usual, that may have been on the way back: the turn is so much nearer.
+            self._grant(best, asked + self._quickest + turn.seconds)
 
     def _choose(self, now: float) -> tuple[Waiter | None, float]:
         """Who is first among those whose bucket is free; and when the next bucket will be."""
@@ -257,10 +226,10 @@ class Pacer:
             elif seconds >= WORTH_TELLING:
                 waiter.tell(moment)
 
-    def _grant(self, waiter: Waiter, seconds: float) -> None:
+    def _grant(self, waiter: Waiter, due: float) -> None:
         bucket = self.lanes.bucket(waiter.lane)
         bucket.take(self.clock())
-        waiter.turn.set_result((bucket, seconds))
+        waiter.turn.set_result((bucket, due))
 
     async def _unreachable(self, kind: str) -> None:
         """Wait a little for the database; send home those who have waited long for it."""

@@ -18,7 +18,7 @@ from clipsaver.discord.breaker import Breaker
 from clipsaver.discord.budget import Budget, Priority
 from clipsaver.discord.heard import Heard, hear
 from clipsaver.discord.lanes import OnWait
-from clipsaver.discord.pacing import Pacer, Sending
+from clipsaver.discord.pacing import Pacer
 from clipsaver.discord.refusals import (
     BadRequest,
     Forbidden,
@@ -30,6 +30,7 @@ from clipsaver.discord.refusals import (
     refusal,
 )
 from clipsaver.discord.routes import Route
+from clipsaver.discord.sending import Sending
 from clipsaver.discord.stats import Stats
 from clipsaver.discord.transport import TIMEOUT, Lost, Read, Reply, Transport
 

@@ -1,5 +1,6 @@
 """What all processes on one token share: the budget, and how often Discord refused them."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final, NamedTuple
 
@@ -13,14 +14,16 @@ TAKE: Final = """
 with quick as materialized (
     select set_config('synchronous_commit', 'off', true)
 ), taken as (
-    insert into budget as held (one, tat)
-    select true, clock_timestamp() + $1::interval from quick
+    insert into budget as held (one, tat, turns)
+    select true, clock_timestamp() + $1::interval, array[clock_timestamp()] from quick
     on conflict (one) do update
-        set tat = case
-                when held.tat > clock_timestamp() + interval '10 seconds' then clock_timestamp()
-                else greatest(held.tat, clock_timestamp())
-            end + $1::interval
-        where (held.tat <= clock_timestamp() + $2::interval or held.tat > clock_timestamp() + interval '10 seconds')
+        set (tat, turns) = (
+            select turn + $1::interval,
+                   case when $3::integer is null then '{}'
+                        else (held.turns || turn)[greatest(1, cardinality(held.turns) + 2 - $3::integer):] end
+            from next_turn(held.tat, held.turns, held.late, $3::integer) as turn
+        )
+        where next_turn(held.tat, held.turns, held.late, $3::integer) <= clock_timestamp() + $2::interval
             and (
                 held.held_until is null or held.held_until <= clock_timestamp()
                 or held.held_until > clock_timestamp() + interval '11 minutes'
@@ -36,9 +39,29 @@ select true as granted, extract(epoch from turn - clock_timestamp())::float8 as 
        halt.seconds as halted
 from taken, halt
 union all
-select false, extract(epoch from tat - clock_timestamp() - $2::interval)::float8,
+select false,
+       extract(epoch from next_turn(tat, turns, late, $3::integer) - clock_timestamp() - $2::interval)::float8,
        extract(epoch from held_until - clock_timestamp())::float8, halt.seconds
 from budget, halt where not exists (select from taken)
+"""
+
+# Nothing that comes late takes room for more than a second from now; what would is from before the clock was set back.
+LEAVE_ROOM: Final = """
+with quick as materialized (
+    select set_config('synchronous_commit', 'off', true)
+)
+update budget
+set late = array(
+        select one from unnest(late) as one
+        where upper(one) between clock_timestamp() and clock_timestamp() + interval '10 seconds'
+        order by upper(one) desc limit 500
+    ) || array(
+        select tstzrange(
+            clock_timestamp() + begins * interval '1 second', clock_timestamp() + ends * interval '1 second'
+        )
+        from unnest($1::float8[], $2::float8[]) as told (begins, ends)
+    )
+from quick
 """
 
 # Whoever hears that the whole bot has to wait tells the others; never for longer than someone should believe it.
@@ -113,12 +136,20 @@ class Invalid(NamedTuple):
     """Seconds until anything may be sent; 0: now."""
 
 
-async def take(conn: Connection, *, increment: timedelta, ahead: timedelta) -> Taken:
-    """Take one request from the budget; whether it was granted, and when it is due or when to ask again."""
-    row = await conn.fetchrow(TAKE, increment, ahead)
+async def take(conn: Connection, *, increment: timedelta, ahead: timedelta, most: int | None = None) -> Taken:
+    """Take one request from the budget; whether it was granted, and when it is due or when to ask again.
+
+    ``most``: requests that any second has room for, those included that came late.
+    """
+    row = await conn.fetchrow(TAKE, increment, ahead, most)
     if row is None:  # someone else's first request, too new for what this statement may see
         return Taken(granted=False, seconds=0.0)
     return Taken(row["granted"], *(max(0.0, row[name] or 0.0) for name in ("seconds", "held", "halted")))
+
+
+async def leave_room(conn: Connection, ranges: Sequence[tuple[float, float]]) -> None:
+    """Note requests that came late: each takes room from then until then, in seconds from now."""
+    await conn.execute(LEAVE_ROOM, [begin for begin, _ in ranges], [end for _, end in ranges])
 
 
 async def hold(conn: Connection, *, wait: timedelta) -> None:
