@@ -1,6 +1,7 @@
 """A gateway in trouble while a scan reads: the scan goes on, the session comes back, and the bot answers as before."""
 
 from collections.abc import Callable
+from typing import Any
 
 import aiohttp
 import orjson
@@ -17,6 +18,7 @@ from tests.flows.conftest import Build
 from tests.flows.house import House
 from tests.flows.ledger import Figures, expected, kept, recount
 from tests.flows.midway import check_midway
+from tests.flows.survival import slow_down, until_all_read
 from tests.flows.waiting import eventually
 
 MESSAGES = 20_000
@@ -44,8 +46,17 @@ async def begin(house: House) -> Channel:
     return clips
 
 
+async def check_still_on(house: House) -> None:
+    """The scan reads on now, is exact so far, and was not over before: what happened has hit it in its middle."""
+    await until_all_read(house.pool)
+    run = await check_midway(house, house.channel("clips"))
+    assert run.status is RunStatus.RUNNING, "the scan was over before the trouble"
+
+
 async def check_end(house: House) -> None:
     """The scan succeeded, and found and counted what there is, once; Discord was not asked for what it refuses."""
+    house.simulator.latency = 0
+    house.simulator.faults.clear()
     clips = house.channel("clips")
     run = await house.ended(clips)
     assert run.status is RunStatus.SUCCEEDED, run.error_message
@@ -72,16 +83,17 @@ async def figure(url: str, reason: str) -> float:
 
 
 async def check_back(house: House, url: str, reason: str) -> None:
-    """The session comes back for the reason that is expected, and commands are answered."""
+    """The session comes back in the middle of the scan, for the reason that is expected, and commands are answered."""
 
     async def back() -> bool:
         return await figure(url, reason) >= 1 and not await missing(url)
 
     await eventually(back)
-    assert (
-        "100 % read, no gaps"
-        in (await house.ask("/scan status", where=house.channel("lobby"), channel=house.channel("clips"))).text
-    )
+    asking: dict[str, Any] = {"where": house.channel("lobby"), "channel": house.channel("clips")}
+    assert "100 % read" not in (await house.ask("/scan status", **asking)).text
+    await check_still_on(house)
+    await check_end(house)
+    assert "100 % read, no gaps" in (await house.ask("/scan status", **asking)).text
 
 
 def close_with(code: int) -> Callable[[Gateway], None]:
@@ -126,11 +138,11 @@ async def test_troubles_that_pass(build: Build, patience: Callable[[watchdog.Pat
     wrong, reason = TROUBLES[name]
     patience(evolve(QUICK, away=1.5 if reason == "disconnected" else 30.0))
     house = await build(messages=MESSAGES, videos_percent=20, record=False)
+    slow_down(house)
     async with house.open() as url:
-        clips = await begin(house)
+        await begin(house)
         wrong(house.simulator.gateway)
-        await check_midway(house, clips)
-        await check_end(house)
+        await check_still_on(house)
         await check_back(house, url, reason)
 
 
@@ -139,10 +151,10 @@ async def test_a_mute_gateway(build: Build) -> None:
     """It answers no heartbeat; that is noticed, and the session taken up."""
     house = await build(messages=MESSAGES, videos_percent=20, record=False)
     house.simulator.gateway.heartbeat_interval = 1_500
+    slow_down(house)
     async with house.open() as url:
         await begin(house)
         house.simulator.gateway.mute()
-        await check_end(house)
         await check_back(house, url, "dropped")
 
 
@@ -150,6 +162,7 @@ async def test_reading_goes_on_without_a_gateway(build: Build, patience: Callabl
     """For as long as it takes: what is missing is told, and the scan ends all the same."""
     patience(evolve(QUICK, first_pause=600.0, longest_pause=600.0))
     house = await build(messages=MESSAGES, videos_percent=20, record=False)
+    slow_down(house)
     async with house.open() as url:
         await begin(house)
         house.simulator.gateway.close(4001)
@@ -158,6 +171,7 @@ async def test_reading_goes_on_without_a_gateway(build: Build, patience: Callabl
             return await missing(url) == ["gateway", "guilds"]
 
         await eventually(away)
+        await check_still_on(house)
         await check_end(house)
         await eventually(away)
         assert house.simulator.gateway.connections == []
@@ -179,7 +193,6 @@ async def test_closes_that_are_final(build: Build) -> None:
             (said,) = one.critical
             assert (said["event"], said["reason"]) == ("start.failed", sentence)
         assert (await check_midway(house, clips)).status in {RunStatus.QUEUED, RunStatus.RUNNING}
-    house.simulator.latency = 0
     async with house.open():
         await check_end(house)
 
@@ -202,6 +215,5 @@ async def test_an_end_while_it_waits(build: Build) -> None:
         assert one.critical == []
     assert (await check_midway(house, clips)).status in {RunStatus.QUEUED, RunStatus.RUNNING}
     gateway.starts.total = 1_000
-    house.simulator.latency = 0
     async with house.open():
         await check_end(house)
