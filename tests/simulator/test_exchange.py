@@ -131,11 +131,18 @@ async def test_an_error_can_hide_what_happened(client: Client, simulator: Simula
 
 
 async def test_a_fault_can_throttle_or_show_a_page(client: Client, simulator: Simulator, path: str) -> None:
-    """A bare 429, and HTML with status 200."""
+    """429s that say little, of Discord's own or not, and HTML with status 200."""
     simulator.faults.add("throttle", PAGE, count=1, variant="bare")
     throttled = await client.get(path)
     assert throttled.status == 429
     assert "Retry-After" not in throttled.headers
+    simulator.faults.add("throttle", PAGE, count=1, variant="html")
+    page = await client.get(path)
+    assert (page.status, page.headers["Retry-After"]) == (429, "1")
+    assert page.body.startswith(b"<!DOCTYPE html>")
+    simulator.faults.add("throttle", PAGE, count=1, variant="nothing")
+    nothing = await client.get(path)
+    assert (nothing.status, nothing.body) == (429, b"")
     simulator.faults.add("not_json", PAGE, count=1)
     page = await client.get(path)
     assert page.status == 200

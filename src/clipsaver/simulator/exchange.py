@@ -221,11 +221,17 @@ def _instead(fault: Fault) -> web.Response | None:
         case "not_json":
             response = _page(200, "502 Bad Gateway", {})
         case "throttle":
-            headers, body = throttled(fault.variant)
-            response = answer(body, 429)
-            response.headers.update(headers)
+            response = _throttled(*throttled(fault.variant))
         case _:
             return None
+    return response
+
+
+def _throttled(headers: Mapping[str, str], body: dict[str, Any] | str | None) -> web.Response:
+    if isinstance(body, str):
+        return _page(429, body, headers)
+    response = web.Response(status=429) if body is None else answer(body, 429)
+    response.headers.update(headers)
     return response
 
 

@@ -36,7 +36,17 @@ Kind = Literal[
     "redirect",  # to ``location``
     "unsatisfiable",  # 416
 ]
-Variant = Literal["bare", "no_bucket", "reset_zero", "hour", "global_unsaid", "shared"]
+Variant = Literal[
+    "bare",  # only the body says how long
+    "no_bucket",  # a user's, of no bucket
+    "unnamed",  # with a bucket's figures, but not its name
+    "reset_zero",  # the bucket is said to be free at once
+    "hour",
+    "global_unsaid",  # global by the body alone
+    "shared",
+    "html",  # a page from in front of the API
+    "nothing",  # no body, and no header
+]
 ERRORS: Final = frozenset({"status", "page", "unauthorized", "forbidden", "throttle", "empty"})
 OPTIONAL: Final = frozenset(
     {
@@ -161,27 +171,27 @@ class Faults:
         return body
 
 
-def throttled(variant: Variant) -> tuple[dict[str, str], dict[str, Any]]:
-    """Headers and body of a 429, as incomplete as such answers have been seen."""
+def throttled(variant: Variant) -> tuple[dict[str, str], dict[str, Any] | str | None]:
+    """Headers and body of a 429, as incomplete as such answers have been seen; a text is the title of a page."""
     body: dict[str, Any] = {"message": "You are being rate limited.", "retry_after": 0.3, "global": False}
-    bucket = {"X-RateLimit-Limit": "5", "X-RateLimit-Remaining": "0", "X-RateLimit-Bucket": "0123456789abcdef"}
-    user = {"X-RateLimit-Scope": "user"}
-    match variant:
-        case "bare":
-            return {}, body
-        case "no_bucket":
-            return {"Retry-After": "1", **user}, body
-        case "reset_zero":
-            near = {"X-RateLimit-Reset": "1.0", "X-RateLimit-Reset-After": "0.0", "Retry-After": "1"}
-            return bucket | user | near, body | {"retry_after": 0.05}
-        case "hour":
-            return bucket | user | {"Retry-After": "3600", "X-RateLimit-Reset-After": "3600"}, body | {
-                "retry_after": 3600.0
-            }
-        case "global_unsaid":
-            return {"Retry-After": "1"}, body | {"global": True}
-    message = "The resource is being rate limited."
-    return {"Retry-After": "1", "X-RateLimit-Scope": "shared"}, body | {"message": message, "code": 20_016}
+    shared = {"message": "The resource is being rate limited.", "code": 20_016}
+    figures = {"X-RateLimit-Limit": "5", "X-RateLimit-Remaining": "0"}
+    bucket = figures | {"X-RateLimit-Bucket": "0123456789abcdef"}
+    user, soon = {"X-RateLimit-Scope": "user"}, {"Retry-After": "1"}
+    near = {"X-RateLimit-Reset": "1.0", "X-RateLimit-Reset-After": "0.0"}
+    hour = {"Retry-After": "3600", "X-RateLimit-Reset-After": "3600"}
+    variants: dict[Variant, tuple[dict[str, str], dict[str, Any] | str | None]] = {
+        "bare": ({}, body),
+        "no_bucket": (soon | user, body),
+        "unnamed": (soon | user | figures | {"X-RateLimit-Reset-After": "0.3"}, body),
+        "reset_zero": (bucket | user | near | soon, body | {"retry_after": 0.05}),
+        "hour": (bucket | user | hour, body | {"retry_after": 3600.0}),
+        "global_unsaid": (soon, body | {"global": True}),
+        "shared": (soon | {"X-RateLimit-Scope": "shared"}, body | shared),
+        "html": (soon, "You are being rate limited"),
+        "nothing": ({}, None),
+    }
+    return variants[variant]
 
 
 def _pattern(route: str) -> str:
