@@ -1,8 +1,13 @@
 """All reading stops, in the middle of a scan: everyone is told, nothing is asked, and nothing is lost."""
 
+from collections.abc import MutableMapping
+from contextlib import AsyncExitStack
+from typing import Any
+
 import aiohttp
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from clipsaver.discord import breaker, pacing, store
 from clipsaver.discord.breaker import EVERYTHING_STOPS, READING_STOPS
@@ -10,10 +15,12 @@ from clipsaver.scans.model import RunStatus
 from tests.flows.conftest import Build
 from tests.flows.house import House
 from tests.flows.ledger import Figures, expected, kept, recount
+from tests.flows.midway import check_midway
 from tests.flows.waiting import eventually
 
-METERED = "100"
-MESSAGES = 8_000
+METERED = "90"
+"""Requests a second; as many as that are remembered for a second, too."""
+MESSAGES = 20_000
 
 
 async def readiness(url: str) -> tuple[int, str]:
@@ -21,6 +28,12 @@ async def readiness(url: str) -> tuple[int, str]:
     async with aiohttp.ClientSession() as session, session.get(f"{url}/ready") as response:
         part = orjson.loads(await response.read())["parts"]["discord"]
         return response.status, str(part.get("halted", ""))
+
+
+def of_discord(said: list[MutableMapping[str, Any]]) -> list[str]:
+    """The log's events about what stops all reading, in their order."""
+    about = ("discord.unauthorized", "discord.reading_halted", "discord.reading_resumed")
+    return [line["event"] for line in said if line["event"] in about]
 
 
 async def whole(house: House) -> None:
@@ -39,7 +52,9 @@ async def test_too_many_refusals_of_another_process(build: Build, monkeypatch: p
     monkeypatch.setattr(pacing, "LONGEST_SLEEP", 0.2)
     house = await build(messages=MESSAGES, videos_percent=20, record=False, latency=0.05)
     clips = house.channel("clips")
-    async with house.open(CLIPSAVER_DISCORD_REQUESTS_PER_SECOND=METERED) as url:
+    async with AsyncExitStack() as stack:
+        said = stack.enter_context(capture_logs())
+        url = await stack.enter_async_context(house.open(CLIPSAVER_DISCORD_REQUESTS_PER_SECOND=METERED))
         await house.ask("/scan start")
         await house.read(clips, 500)
         async with house.pool.acquire() as conn:
@@ -56,20 +71,22 @@ async def test_too_many_refusals_of_another_process(build: Build, monkeypatch: p
         status, halted = await readiness(url)
         assert status == 503
         assert "Reading rests until" in halted
-        run = await house.run(clips)
-        assert run is not None
-        assert run.status is RunStatus.RUNNING
+        assert of_discord(said) == ["discord.reading_halted"]
+        assert (await check_midway(house, clips)).status is RunStatus.RUNNING
         assert house.pages == asked
         house.simulator.latency = 0
         await house.pool.execute("update invalid_requests set at = at - interval '10 minutes 2 seconds'")
         await whole(house)
         assert (await readiness(url)) == (200, "")
+        assert of_discord(said) == ["discord.reading_halted", "discord.reading_resumed"]
 
 
 async def test_a_token_that_is_refused(build: Build) -> None:
     """Nothing more is asked until the program is started again; then the scan goes on where it was."""
     house = await build(messages=MESSAGES, videos_percent=20, record=False)
-    async with house.open(CLIPSAVER_DISCORD_REQUESTS_PER_SECOND=METERED) as url:
+    async with AsyncExitStack() as stack:
+        said = stack.enter_context(capture_logs())
+        url = await stack.enter_async_context(house.open(CLIPSAVER_DISCORD_REQUESTS_PER_SECOND=METERED))
         await house.ask("/scan start")
         await house.read(house.channel("clips"), 500)
         house.simulator.faults.add("unauthorized", "GET /channels/*")
@@ -78,10 +95,15 @@ async def test_a_token_that_is_refused(build: Build) -> None:
             return "does not accept the bot token" in (await readiness(url))[1]
 
         await eventually(told)
+        assert (await readiness(url))[0] == 503
         asked = house.pages
         assert "Nothing is read: Discord does not accept the bot's token" in (await house.ask("/scan status")).text
+        assert of_discord(said) == ["discord.unauthorized"]
+        assert (await check_midway(house, house.channel("clips"))).status in {RunStatus.QUEUED, RunStatus.RUNNING}
         assert house.simulator.stats.invalid <= 10
         assert house.pages == asked
     house.simulator.faults.clear()
-    async with house.open(CLIPSAVER_DISCORD_REQUESTS_PER_SECOND=METERED):
-        await whole(house)
+    with capture_logs() as said:
+        async with house.open(CLIPSAVER_DISCORD_REQUESTS_PER_SECOND=METERED):
+            await whole(house)
+    assert of_discord(said) == []
