@@ -1,7 +1,7 @@
 """Channels of any length, whose messages are made up when they are asked for: a million take no memory."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from attrs import frozen
@@ -41,13 +41,18 @@ class Endless:
     """Encoded messages, divided where their id stands."""
 
     @classmethod
-    def of(cls, lengths: Mapping[int, int]) -> "Endless":
-        """Take messages of a drawn world for patterns."""
+    def of(cls, lengths: Mapping[int, int], *, origin: str | None = None, file_size: int | None = None) -> "Endless":
+        """Take messages of a drawn world for patterns; files are at an origin, and as long as what is served there."""
         world = World.from_seed(7, channels=1, messages=TEMPLATES, videos_percent=10)
+        if origin is not None:
+            world.links.origin = world.links.proxy_origin = origin
         ((channel_id, history),) = ((one, past) for one, past in world.histories.items() if len(past))
         templates = []
         for message in history.before(1 << 63, TEMPLATES):
-            encoded = orjson.dumps(world.payload_of(message)).replace(str(channel_id).encode(), CHANNEL)
+            payload = world.payload_of(message)
+            if file_size is not None:
+                _resize(payload, file_size)
+            encoded = orjson.dumps(payload).replace(str(channel_id).encode(), CHANNEL)
             templates.append(encoded.split(str(message.id).encode()))
         return cls(lengths, templates)
 
@@ -65,3 +70,13 @@ class Endless:
         parts = [str(id_of(at)).encode().join(self.templates[at % many]) for at in range(stop - 1, start - 1, -1)]
         body = b"[" + b",".join(parts) + b"]"
         return len(parts), body.replace(CHANNEL, str(channel_id).encode())
+
+
+def _resize(told: Any, size: int) -> None:
+    """Give every file in a message one size, wherever in it the file is."""
+    if isinstance(told, dict):
+        if "filename" in told and "size" in told:
+            told["size"] = size
+        told = list(told.values())
+    for one in told if isinstance(told, list | tuple) else ():
+        _resize(one, size)

@@ -2,11 +2,16 @@
 
 Every file is as long as its address says, and another one: its first bytes hold its number, the others are the same for
 all, and are sent by the kernel. The first line it prints says where it is; it ends when its standard input does.
+
+With a video's path on the command line there is that video under every address, another one each time it is asked for:
+a box with a number follows it. It comes no faster than a server far away would send it.
 """
 
 import asyncio
 import os
 import sys
+from itertools import count
+from pathlib import Path
 from typing import Final
 
 HOST: Final = "127.0.0.1"
@@ -18,6 +23,11 @@ FOUND: Final = (
     b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: %d\r\nAccept-Ranges: bytes\r\n"
     b'ETag: "%d-%d"\r\nCache-Control: public, max-age=31536000\r\n\r\n'
 )
+ANY_ATTACHMENT: Final = b"GET /attachments/"
+ENDING: Final = 16
+"""Bytes of the box that follows a video."""
+FAR_AWAY: Final = 0.5
+"""Seconds until a video is sent: eight at the same time are 16 a second at most."""
 NOT_FOUND: Final = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -41,6 +51,11 @@ def asked_for(request: bytes) -> tuple[int, int] | None:
     return (number, size) if HEAD <= size <= LONGEST else None
 
 
+def ending(number: int) -> bytes:
+    """What no other video ends with: a box that players skip."""
+    return ENDING.to_bytes(4, "big") + b"free" + number.to_bytes(ENDING - 8, "big")
+
+
 def shared() -> int:
     """A file in memory that all are sent from."""
     descriptor = os.memfd_create("media")
@@ -50,7 +65,7 @@ def shared() -> int:
 
 
 async def serve() -> None:
-    """Serve until standard input ends."""
+    """Serve files of any length until standard input ends."""
     loop = asyncio.get_running_loop()
     with os.fdopen(shared(), "rb", buffering=0) as everything:
 
@@ -67,11 +82,35 @@ async def serve() -> None:
             except (asyncio.IncompleteReadError, ConnectionError):
                 writer.close()
 
-        server = await asyncio.start_server(talk, HOST, 0)
-        print(f"http://{HOST}:{server.sockets[0].getsockname()[1]}", flush=True)
-        await loop.run_in_executor(None, sys.stdin.read)
-        server.close()
+        await _until_told(await asyncio.start_server(talk, HOST, 0))
+
+
+async def serve_video(video: bytes) -> None:
+    """Serve one video under every address until standard input ends."""
+    numbers = count(1)
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                request = await reader.readuntil(END)
+                if not request.startswith(ANY_ATTACHMENT):
+                    writer.write(NOT_FOUND)
+                    continue
+                number, size = next(numbers), len(video) + ENDING
+                await asyncio.sleep(FAR_AWAY)
+                writer.write(FOUND % (size, number, size) + video + ending(number))
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    await _until_told(await asyncio.start_server(talk, HOST, 0))
+
+
+async def _until_told(server: asyncio.Server) -> None:
+    print(f"http://{HOST}:{server.sockets[0].getsockname()[1]}", flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    server.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve())
+    asyncio.run(serve_video(Path(sys.argv[1]).read_bytes()) if sys.argv[1:] else serve())

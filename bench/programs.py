@@ -142,9 +142,18 @@ async def program(
         raise RuntimeError(f"clipsaver ended with {status}:\n{running.tail()}")
 
 
-def settings_for(discord: Discord, *, database: str = "", folder: Path | None = None, metered: bool) -> dict[str, str]:
-    """What tells clipsaver where its Discord and its database are; the budget is as it ships, or off."""
+def settings_for(
+    discord: Discord, *, database: str = "", folder: Path | None = None, media: str | None = None, metered: bool
+) -> dict[str, str]:
+    """What tells clipsaver where its Discord and its database are; the budget is as it ships, or off.
+
+    ``media`` is the only origin that clips are fetched from; without it they are found, and nothing is fetched.
+    """
     told = {"BOT_TOKEN": discord.token, "CLIPSAVER_DISCORD_REST_URL": discord.url, "CLIPSAVER_DATABASE_URL": database}
+    if media is None:
+        told["CLIPSAVER_GUILD_DEFAULTS_SAVE_BYTES"] = "false"
+    else:
+        told["CLIPSAVER_DISCORD_MEDIA_ORIGINS"] = media
     if folder is not None:
         told["CLIPSAVER_DATA_DIR"] = str(folder)
     return told if metered else told | {"CLIPSAVER_DISCORD_REQUESTS_PER_SECOND": "0"}
@@ -167,22 +176,28 @@ def memory(pid: int) -> dict[str, float]:
     return told
 
 
-def family_memory(pid: int) -> float:
-    """Megabytes of a process and all below it, what they share counted once."""
-    kilobytes, parents = 0, {}
+def family(pid: int) -> list[int]:
+    """A process and all below it."""
+    parents = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             told = stat.read_text(encoding="utf-8", errors="replace")
         except OSError:
             continue  # ended meanwhile
         parents[int(stat.parent.name)] = int(told.rpartition(")")[2].split()[1])
+    found = []
     for one in parents:
         above: int | None = one
         while above is not None and above != pid:
             above = parents.get(above)
         if above == pid:
-            kilobytes += _share(one)
-    return kilobytes / 1024
+            found.append(one)
+    return found
+
+
+def family_memory(pid: int) -> float:
+    """Megabytes of a process and all below it, what they share counted once."""
+    return sum(map(_share, family(pid))) / 1024
 
 
 def _share(pid: int) -> int:

@@ -94,10 +94,12 @@ FULL: Final = Form(
 
 
 @asynccontextmanager
-async def media_server() -> AsyncIterator[str]:
-    """Serve files for as long as this is entered: where."""
+async def media_server(video: Path | None = None) -> AsyncIterator[str]:
+    """Serve files for as long as this is entered, or a video under every address: where."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.media_server"), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-m", "bench.media_server", *(() if video is None else (str(video),))),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
     )
     if process.stdin is None or process.stdout is None:
         raise RuntimeError("a process without its pipes")
@@ -238,7 +240,7 @@ async def course(database: Database, folder: Path) -> AsyncIterator[Course]:
             await database.add_channels(name, there.discord.guild, there.discord.channels)
             async with connected(database.url(name), name) as conn:
                 await conn.execute(NO_PICTURES)
-            settings = settings_for(there.discord, database=database.url(name), metered=True)
+            settings = settings_for(there.discord, database=database.url(name), media=url, metered=True)
             yield Course(
                 database=database,
                 name=name,
@@ -246,7 +248,7 @@ async def course(database: Database, folder: Path) -> AsyncIterator[Course]:
                 guild=there.discord.guild,
                 channel=channel,
                 folder=own,
-                settings={**settings, "CLIPSAVER_DISCORD_MEDIA_ORIGINS": url},
+                settings=settings,
             )
         finally:
             await database.drop(name)

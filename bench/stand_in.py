@@ -26,6 +26,10 @@ from clipsaver.simulator.world import World
 PAGE: Final = b"GET " + API.encode() + b"/channels/"
 MESSAGES: Final = "/channels/{channel_id}/messages"
 CALLBACK: Final = b"POST " + API.encode() + b"/interactions/"
+METHODS: Final = frozenset({b"GET", b"POST", b"PUT", b"PATCH", b"DELETE"})
+ROOT: Final = API.encode() + b"/"
+EXEMPT: Final = (ROOT + b"webhooks/", ROOT + b"interactions/")
+REFUSED: Final = b"HTTP/1.1 429 "
 END: Final = b"\r\n\r\n"
 LOOK: Final = 0.002
 
@@ -47,6 +51,10 @@ class Held:
     """More roles in each guild."""
     overwrites: int = 0
     """Overwrites of each channel."""
+    origin: str | None = None
+    """Where the pages' files are; None: where Discord's are."""
+    file_size: int | None = None
+    """Bytes of each of them; None: each as it was drawn."""
 
     def told(self) -> str:
         """All of it, for another process's command line."""
@@ -76,8 +84,10 @@ class Seen:
     callbacks: dict[str, float] = field(factory=dict)
     """When an interaction's first answer came."""
     requests: int = 0
+    counted: list[float] = field(factory=list)
+    """When there was a request that the limit for all requests counts, let through or refused."""
     refused: list[float] = field(factory=list)
-    """When a page was refused."""
+    """When anything was refused."""
     stalls: Moments = field(factory=list)
 
 
@@ -99,6 +109,7 @@ class Front:
         channel = path.removeprefix(API).split("/")[2]
         headers: Mapping[str, str] = {}
         if self.limits is not None:
+            self.seen.counted.append(time.monotonic())
             verdict = self.limits.take(self.simulator.token, "GET", MESSAGES, {"channel_id": channel})
             headers = verdict.headers
             if verdict.retry_after is not None:
@@ -113,6 +124,8 @@ class Front:
         now = time.monotonic()
         if data.startswith(CALLBACK):
             self.seen.callbacks.setdefault(data[len(CALLBACK) :].split(b"/", 1)[0].decode(), now)
+        if self.limits is not None and counts(data):
+            self.seen.counted.append(now)
         about = data[:200].split(b" ", 2)[1:2]
         if (
             self.seen.asked is None
@@ -130,20 +143,31 @@ class Front:
         return head % (status, self._date[1], more, len(body)) + body
 
 
+def counts(data: bytes) -> bool:
+    """Whether this begins a request that the limit for all requests counts; Discord: interactions are not bound to it.
+
+    What follows a request's head in a piece of its own is no request.
+    """
+    method, _, rest = data[:200].partition(b" ")
+    return method in METHODS and rest.startswith(ROOT) and not rest.startswith(EXEMPT)
+
+
 @define(eq=False)
 class Upstream(asyncio.Protocol):
     """The simulator's side of a connection."""
 
+    front: Front
     down: asyncio.Transport
-    latency: float
 
     def data_received(self, data: bytes) -> None:
         """Pass an answer on."""
-        asyncio.get_running_loop().call_later(self.latency, self.down.write, data)
+        if data.startswith(REFUSED):
+            self.front.seen.refused.append(time.monotonic())
+        asyncio.get_running_loop().call_later(self.front.latency / 2, self.down.write, data)
 
     def connection_lost(self, _: Exception | None) -> None:
         """End the client's side too."""
-        asyncio.get_running_loop().call_later(self.latency, self.down.close)
+        asyncio.get_running_loop().call_later(self.front.latency / 2, self.down.close)
 
 
 @define(eq=False)
@@ -189,7 +213,7 @@ class Connection(asyncio.Protocol):
     async def _connect(self, down: asyncio.Transport) -> asyncio.Transport:
         port = int(self.front.simulator.rest_url.rpartition(":")[2].partition("/")[0])
         loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_connection(lambda: Upstream(down, self.front.latency / 2), HOST, port)
+        transport, _ = await loop.create_connection(lambda: Upstream(self.front, down), HOST, port)
         return transport
 
 
@@ -217,6 +241,7 @@ class Desk:
                 throttled = {} if front.limits is None else dict(front.limits.throttled)
                 seen = front.seen
                 told = {"refused": seen.refused, "stalls": seen.stalls, "throttled": throttled}
+                told["counted"] = seen.counted
                 return {"pages": seen.pages, "asked": seen.asked, "logins": self.logins, **told}
             case "talk":
                 return await self.talk(question["lines"], question["times"], question["every"])
@@ -275,7 +300,8 @@ async def serve(held: Held) -> None:
     limits = None if held.window is None else Limits(window=held.window)
     channels = texts(world)
     many = len(held.lengths)
-    endless = Endless.of({one: held.lengths[min(at, many - 1)] for at, one in enumerate(channels)})
+    lengths = {one: held.lengths[min(at, many - 1)] for at, one in enumerate(channels)}
+    endless = Endless.of(lengths, origin=held.origin, file_size=held.file_size)
     loop = asyncio.get_running_loop()
     async with Simulator(world, rate_limits=limits) as simulator:
         desk = Desk(Front(endless, simulator, limits, held.latency))

@@ -54,3 +54,12 @@ def test_where_an_id_lies() -> None:
     """The first message from an id on is found, whether there is one with that very id or not."""
     assert [first_from(id_of(7) + more) for more in (-1, 0, 1)] == [7, 7, 8]
     assert first_from(0) == 0
+
+
+def test_files_are_where_they_are_served() -> None:
+    """With an origin of its own every link leads there, and every file is as long as what is sent."""
+    _, page = Endless.of({CHANNEL: 100}, origin="http://127.0.0.1:9", file_size=77).page(CHANNEL, {})
+    assert b"//cdn.discordapp" not in page
+    assert b"//media.discordapp" not in page
+    files = [file for message in orjson.loads(page) for file in message["attachments"]]
+    assert {(file["size"], file["url"].partition("/attachments/")[0]) for file in files} == {(77, "http://127.0.0.1:9")}

@@ -6,10 +6,13 @@ from pathlib import Path
 import aiohttp
 import pytest
 from bench.client_files import Order, run
-from bench.media_server import HEAD, asked_for, beginning, path_of
+from bench.measuring import Discord
+from bench.media_server import ENDING, HEAD, asked_for, beginning, ending, path_of
+from bench.programs import settings_for
 from bench.saving import media_server
 from bench.saving_report import summary
 
+from clipsaver.config import load
 from clipsaver.media.fetching.containers import container
 
 
@@ -26,6 +29,30 @@ async def test_files_are_videos_and_differ() -> None:
     assert [beginning(1), beginning(2)] == [body[:HEAD] for body in bodies]
     assert bodies[0][HEAD:] == bodies[1][HEAD:]
     assert container(bodies[0]) == "video/mp4"
+
+
+async def test_a_video_is_another_one_each_time(tmp_path: Path) -> None:
+    """It is under every address, with a box behind it that no other has."""
+    video = tmp_path / "clip.mp4"
+    await asyncio.to_thread(video.write_bytes, beginning(0) + b"frames")
+    bodies = []
+    async with media_server(video) as url, aiohttp.ClientSession() as session:
+        for name in ("1/2/a.mp4?ex=1", "1/2/a.mp4?ex=1", "3/4/b.webm"):
+            async with session.get(f"{url}/attachments/{name}") as response:
+                bodies.append(await response.read())
+        async with session.get(f"{url}/else") as response:
+            assert response.status == 404
+    assert [body[:-ENDING] for body in bodies] == [beginning(0) + b"frames"] * 3
+    assert [body[-ENDING:] for body in bodies] == [ending(1), ending(2), ending(3)]
+
+
+@pytest.mark.parametrize("media", [None, "http://127.0.0.1:9"])
+def test_nothing_is_fetched_from_discord(media: str | None) -> None:
+    """Clips are fetched from the bench's own server, or not at all."""
+    discord = Discord(url="http://127.0.0.1:8/api/v10", token="token", guild=1, channels=(), messages=0, clips=0)
+    config = load(None, settings_for(discord, media=media, metered=True), Path("/"))
+    assert config.guild_defaults["save_bytes"] is (media is not None)
+    assert media is None or config.discord.media_origins == (media,)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
+import pytest
 from bench.programs import StandIn, stand_in
-from bench.stand_in import Held
+from bench.stand_in import Held, counts
 
 
 @asynccontextmanager
@@ -48,7 +49,36 @@ async def test_limits_are_told_and_kept() -> None:
         assert {"X-RateLimit-Bucket", "X-RateLimit-Reset-After", "Retry-After"} <= set(headers)
         assert body["global"] is False
         assert 0 < body["retry_after"] <= 5
-        assert {"user": 1} == (await there.ask("seen"))["throttled"]
+        seen = await there.ask("seen")
+        assert ({"user": 1}, 6, 1) == (seen["throttled"], len(seen["counted"]), len(seen["refused"]))
+
+
+async def test_every_request_that_discord_counts_is_remembered() -> None:
+    """Those that are passed on too, and when one of these is refused."""
+    async with asking(Held(channels=1, window="fixed")) as (there, session):
+        statuses = []
+        for _ in range(6):
+            async with session.get(f"{there.discord.url}/users/@me/guilds") as response:
+                statuses.append(response.status)
+        seen = await there.ask("seen")
+    assert [200] * 5 + [429] == statuses
+    assert (6, 1, []) == (len(seen["counted"]), len(seen["refused"]), seen["pages"])
+
+
+@pytest.mark.parametrize(
+    ("data", "counted"),
+    [
+        (b"GET /api/v10/channels/1 HTTP/1.1", True),
+        (b"PATCH /api/v10/channels/1/messages/2 HTTP/1.1", True),
+        (b"POST /api/v10/interactions/1/token/callback HTTP/1.1", False),
+        (b"PATCH /api/v10/webhooks/1/token/messages/@original HTTP/1.1", False),
+        (b"GET /?v=10&encoding=json HTTP/1.1", False),
+        (b'{"content": "GET /api/v10/"}', False),
+    ],
+)
+def test_what_is_counted(data: bytes, counted: bool) -> None:  # noqa: FBT001 - a case
+    """Requests to the API, but for those about interactions; neither the gateway nor a body that comes later."""
+    assert counts(data) is counted
 
 
 async def test_roles_and_overwrites() -> None:
