@@ -12,9 +12,9 @@ from attrs import frozen
 
 from bench.database import Database, family_cpu
 from bench.measuring import say
-from bench.programs import Program, StandIn, program, settings_for, stand_in
+from bench.programs import Program, StandIn, family, program, settings_for, stand_in
 from bench.report import table
-from bench.stalls import Waits, around, fullest, longest
+from bench.stalls import Moments, around, fullest, longest, waits
 from bench.stand_in import Held
 from clipsaver.config import load
 from clipsaver.simulator.limits import Window
@@ -34,7 +34,15 @@ PATIENCE: Final = 60.0
 """Seconds that the processes may take to start."""
 BEGIN_GOAL: Final = 5.0
 """Seconds in which 50 channels are to have begun."""
-
+STAND_IN: Final = "discord_loop_late_ms"
+WORKER: Final = "worker_waited_ms_of_100"
+"""For a processor, the main thread; all the samples' moments are seconds, what is told of them milliseconds."""
+POSTGRES: Final = "postgres_waited_ms_of_100"
+NAMED: Final = {
+    STAND_IN: "its Discord's loop was late by",
+    WORKER: "of 100 ms, waited for a processor: a worker",
+    POSTGRES: "PostgreSQL",
+}
 
 Shape = tuple[Window, int, int]
 """The windows, the channels, the processes."""
@@ -87,8 +95,8 @@ def share(pages: Sequence[float], begin: float, stretch: float, channels: int) -
     return sum(weights) / (stretch * ceiling(channels))
 
 
-async def measure(database: Database, folder: Path, form: Form, shape: Shape) -> dict[str, Any]:
-    """Scan so many channels with so many processes, for a while."""
+async def measure(database: Database, folder: Path, form: Form, shape: Shape, postgres: Moments) -> dict[str, Any]:
+    """Scan so many channels with so many processes, for a while; PostgreSQL's waiting is noted by the caller."""
     window, channels, processes = shape
     held = Held(channels=channels, window=window, latency=LATENCY)
     async with AsyncExitStack() as stack:
@@ -97,13 +105,20 @@ async def measure(database: Database, folder: Path, form: Form, shape: Shape) ->
         stack.push_async_callback(database.drop, name)
         settings = settings_for(there.discord, database=database.url(name), metered=True)
         programs = [await stack.enter_async_context(program("worker", folder, settings)) for _ in range(processes)]
-        result = await watch(there, programs, form, channels)
+        pids = [one.pid for one in programs]
+        noted = {POSTGRES: postgres, WORKER: await stack.enter_async_context(waits(lambda: pids))}
+        result = await watch(there, programs, form, channels, noted)
         await database.check(name)
         return result
 
 
-async def watch(there: StandIn, programs: Sequence[Program], form: Form, channels: int) -> dict[str, Any]:
-    """Wait until all channels have begun that can be at work at the same time, then count."""
+async def watch(
+    there: StandIn, programs: Sequence[Program], form: Form, channels: int, noted: Mapping[str, Moments]
+) -> dict[str, Any]:
+    """Wait until all channels have begun that can be at work at the same time, then count.
+
+    What the limits have counted and refused is told from the very first request on, and so is who was held up.
+    """
     loop = asyncio.get_running_loop()
     patience = loop.time() + PATIENCE + 3 * channels / ceiling(channels)
     at_work = min(channels, len(programs) * AT_A_TIME)
@@ -117,14 +132,11 @@ async def watch(there: StandIn, programs: Sequence[Program], form: Form, channel
     begin, until = last + form.settle, last + form.settle + form.stretch + WINDOW
     used = [family_cpu(one.pid) for one in programs]
     since = loop.time()
-    waits = Waits()
-    waiting = asyncio.create_task(waits.watch([one.pid for one in programs]))
     await asyncio.sleep(until + 0.2 - loop.time())
-    waiting.cancel()
     used = [family_cpu(one.pid) - before for one, before in zip(programs, used, strict=True)]
     seen = await there.ask("seen")
     pages = [at for at, _ in seen["pages"]]
-    stalls = {"stand_in_ms": seen["stalls"], "worker_ms": waits.noted}
+    stalls = {STAND_IN: seen["stalls"], **noted}
     counted = sum(begin <= at < begin + form.stretch for at in pages)
     return {
         "share": share(pages, begin, form.stretch, channels),
@@ -133,8 +145,8 @@ async def watch(there: StandIn, programs: Sequence[Program], form: Form, channel
         "begun_seconds": last - first,
         "refused": sum(seen["throttled"].values()),
         "refused_by_scope": seen["throttled"],
-        "fullest_second": fullest([at for at in pages if at >= begin]),
-        "held_up": {who: longest(noted, begin, until) for who, noted in stalls.items()},
+        "fullest_second": fullest(seen["counted"]),
+        "longest": {who: longest(moments, first, until) for who, moments in stalls.items()},
         "before_refusals": around(seen["refused"], stalls),
         "cpu_percent": sum(used) / (loop.time() - since) * 100,
     }
@@ -152,18 +164,17 @@ async def limited(database: Database, folder: Path, form: Form) -> dict[str, Any
     """Measure all shapes."""
     cells: dict[Shape, list[dict[str, Any]]] = {}
     for _, shapes in product(range(form.repeats), form.rounds):
-        async with asyncio.TaskGroup() as group:
-            tasks = {shape: group.create_task(measure(database, folder, form, shape)) for shape in shapes}
+        async with waits(lambda: family(database.server.pid)) as postgres, asyncio.TaskGroup() as group:
+            tasks = {shape: group.create_task(measure(database, folder, form, shape, postgres)) for shape in shapes}
         for (window, channels, processes), task in tasks.items():
             cells.setdefault((window, channels, processes), []).append(one := task.result())
-            held_up = ", ".join(f"{who.removesuffix('_ms')} {most:.0f}" for who, most in one["held_up"].items())
             say(
                 f"limits: {window:8} {channels:3} channels {processes} processes {one['share']:6.1%}, "
                 f"begun in {one['begun_seconds']:.1f} s, {one['refused']} refused, "
-                f"{one['fullest_second']} in the fullest second; longest held up, ms: {held_up}"
+                f"{one['fullest_second']} in the fullest second; longest, ms: {held_up(one['longest'])}"
             )
             for refusal in one["before_refusals"]:
-                say(f"limits: refused after {refusal}")
+                say(f"limits: a refusal, and before it: {held_up(refusal)}")
     told = [
         {"window": window, "channels": channels, "processes": processes, **summary(runs, channels), "runs": runs}
         for (window, channels, processes), runs in sorted(cells.items())
@@ -171,10 +182,16 @@ async def limited(database: Database, folder: Path, form: Form) -> dict[str, Any
     return {"latency_ms": LATENCY * 1000, "stretch_seconds": form.stretch, "repeats": form.repeats, "shapes": told}
 
 
+def held_up(told: Mapping[str, float]) -> str:
+    """Who was held up for how many milliseconds, for a person."""
+    return ", ".join(f"{words} {told[who]:.0f}" for who, words in NAMED.items())
+
+
 def summary(runs: Sequence[Mapping[str, Any]], channels: int) -> dict[str, Any]:
     """Medians, all refusals, and whether that is what is wanted."""
     told = {key: median(run[key] for run in runs) for key in ("share", "begun", "begun_seconds", "cpu_percent")}
     refused = sum(run["refused"] for run in runs)
+    told["fullest_second"] = max(run["fullest_second"] for run in runs)
     late = channels == 50 and told["begun_seconds"] > BEGIN_GOAL  # noqa: PLR2004 - that one is promised
     return {**told, "refused": refused, "reached": told["share"] >= GOALS[channels] and not refused and not late}
 
@@ -190,10 +207,12 @@ def text(result: Mapping[str, Any]) -> str:
             f"{one['begun_seconds']:.1f}",
             str(one["begun"]),
             str(one["refused"]),
+            str(one["fullest_second"]),
             f"{one['cpu_percent']:.0f}",
             "yes" if one["reached"] else "no",
         ]
         for one in sorted(result["shapes"], key=lambda one: (one["channels"], one["processes"], one["window"]))
     ]
-    head = ["limits on", "windows", "of the ceiling", "goal", "begun in s", "at work", "429s", "CPU %", "reached"]
+    head = ["limits on", "windows", "of the ceiling", "goal", "begun in s", "at work", "429s"]
+    head += ["most in a second", "CPU %", "reached"]
     return table(head, rows)

@@ -13,7 +13,7 @@ CLIENTS: Final = {
 AIM: Final = 1.5
 """How many times discord.py's speed is promised, at least."""
 FLAT: Final = 0.1
-"""By how much of itself a figure may change when ten times as much is read."""
+"""By how much of itself a figure may get worse when ten times as much is read."""
 
 Runs = Sequence[Mapping[str, Any]]
 
@@ -47,9 +47,21 @@ def ratios(shape: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     return {name: ours / shape[name]["messages_per_second"] for name in shape if name != "clipsaver"}
 
 
-def flatness(small: Mapping[str, Any], large: Mapping[str, Any]) -> dict[str, float]:
-    """What the large run's figures are of the small one's."""
-    return {name: large[name] / small[name] for name in ("messages_per_second", "most_memory_mb")}
+def flatness(small: Runs, large: Runs) -> dict[str, Any]:
+    """What the large runs' figures are of the small ones', as medians of the pairs; and whether that is flat."""
+    pairs = [
+        {
+            "messages_per_second": more["messages"] / more["seconds"] * few["seconds"] / few["messages"],
+            "most_memory_mb": more["most_memory_mb"] / few["most_memory_mb"],
+        }
+        for few, more in zip(small, large, strict=True)
+    ]
+    change = {name: median(pair[name] for pair in pairs) for name in ("messages_per_second", "most_memory_mb")}
+    flat = {
+        "messages_per_second": change["messages_per_second"] >= 1 - FLAT,
+        "most_memory_mb": change["most_memory_mb"] <= 1 + FLAT,
+    }
+    return {"ratios": change, "flat": flat, "reached": all(flat.values()), "pairs": pairs}
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -109,7 +121,7 @@ def text(result: Mapping[str, Any]) -> str:
             ["most memory, MB", *names],
             [_line(label, shapes, name, "most_memory_mb", ".0f") for name, label in CLIENTS.items()],
         ),
-        _flat(result["flat"]),
+        flat_table(result["flat"]),
         _verdict(shapes),
     ]
     return "\n\n".join(parts)
@@ -123,14 +135,17 @@ def _postgres(label: str, shapes: Mapping[str, Any], key: str, form: str) -> lis
     return [label, *(format(shape["clients"]["clipsaver"]["postgres"][key], form) for shape in shapes.values())]
 
 
-def _flat(flat: Mapping[str, Any]) -> str:
+def flat_table(flat: Mapping[str, Any]) -> str:
+    """Few messages beside many, and whether that is flat."""
     rows = [
         [f"{one['messages']:,} messages", f"{one['messages_per_second']:,.0f}", f"{one['most_memory_mb']:.0f}"]
         for one in (flat["small"], flat["large"])
     ]
     change = flat["ratios"]
     rows.append(["large / small", *(f"{change[name]:.2f}" for name in ("messages_per_second", "most_memory_mb"))])
-    return table([f"clipsaver, {flat['channels']} channels", "messages a second", "most memory, MB"], rows)
+    rows.append([f"within {FLAT:.0%}", *("yes" if flat["flat"][name] else "no" for name in flat["flat"])])
+    head = [f"clipsaver, {flat['channels']} channels, pairs: {len(flat['pairs'])}"]
+    return table([*head, "messages a second", "most memory, MB"], rows)
 
 
 def _verdict(shapes: Mapping[str, Any]) -> str:

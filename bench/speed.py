@@ -27,12 +27,13 @@ class Form:
     """Numbers of channels that the messages are spread over."""
     flat_small: int
     flat_large: int
-    flat_repeats: int
+    flat_pairs: int
+    """How often few and many messages are read, one after the other; whoever went first goes last the next time."""
     flat_channels: int = 10
 
 
-SHORT: Final = Form(messages=15_000, repeats=2, shapes=(1, 50), flat_small=5_000, flat_large=30_000, flat_repeats=1)
-FULL: Final = Form(messages=200_000, repeats=5, flat_small=100_000, flat_large=1_000_000, flat_repeats=3)
+SHORT: Final = Form(messages=15_000, repeats=2, shapes=(1, 50), flat_small=5_000, flat_large=30_000, flat_pairs=1)
+FULL: Final = Form(messages=200_000, repeats=5, flat_small=100_000, flat_large=1_000_000, flat_pairs=7)
 
 
 @frozen
@@ -69,10 +70,20 @@ class Bench:
         clients = {client: report.summary(taken) for client, taken in runs.items()}
         return {"clients": clients, "ratios": report.ratios(clients), "runs": runs}
 
-    async def size(self, messages: int, form: Form) -> dict[str, Any]:
-        """Run clipsaver alone on so many messages."""
-        async with page_server(form.flat_channels, messages) as (discord, pages):
-            return report.summary([await self.one("clipsaver", discord, pages) for _ in range(form.flat_repeats)])
+    async def flat(self, form: Form) -> dict[str, Any]:
+        """Run clipsaver alone on few messages and on many, in pairs."""
+        runs: dict[str, list[dict[str, Any]]] = {"small": [], "large": []}
+        async with (
+            page_server(form.flat_channels, form.flat_small) as few,
+            page_server(form.flat_channels, form.flat_large) as many,
+        ):
+            turns = [("small", *few), ("large", *many)]
+            for _ in range(form.flat_pairs):
+                for size, discord, pages in turns:
+                    runs[size].append(await self.one("clipsaver", discord, pages))
+                turns.reverse()
+        told = {size: report.summary(taken) for size, taken in runs.items()}
+        return {"channels": form.flat_channels, **told, **report.flatness(**runs), "runs": runs}
 
 
 @asynccontextmanager
@@ -116,15 +127,9 @@ async def speed(database: Database, form: Form) -> dict[str, Any]:
     """Measure all shapes, and whether ten times as much goes as fast."""
     bench = Bench(database)
     shapes = {str(channels): await bench.shape(channels, form) for channels in form.shapes}
-    small, large = [await bench.size(messages, form) for messages in (form.flat_small, form.flat_large)]
     return {
         "messages": form.messages,
         "repeats": form.repeats,
         "channels": shapes,
-        "flat": {
-            "channels": form.flat_channels,
-            "small": small,
-            "large": large,
-            "ratios": report.flatness(small, large),
-        },
+        "flat": await bench.flat(form),
     }

@@ -2,11 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
-
-from attrs import define, field
 
 EVERY: Final = 0.005
 """Seconds between two looks at one's own loop."""
@@ -14,6 +13,8 @@ STALL: Final = 0.01
 """Seconds from which on a loop that comes late is remembered."""
 SAMPLE: Final = 0.1
 """Seconds of which it is known how long a process waited for a processor."""
+ANEW: Final = 10
+"""Samples until it is looked up again which processes there are."""
 BEFORE: Final = 1.2
 """Seconds before a refusal in which what was held up may have to do with it: a second's window, and the way."""
 
@@ -32,23 +33,33 @@ async def watch_own_loop(noted: Moments) -> None:
         at = now
 
 
-@define
-class Waits:
-    """How long other processes waited for a processor, sample by sample."""
+@asynccontextmanager
+async def waits(processes: Callable[[], Iterable[int]]) -> AsyncIterator[Moments]:
+    """Note how long any of some processes waited for a processor, of each sample, while this is entered."""
+    noted: Moments = []
+    task = asyncio.create_task(_watch(processes, noted))
+    try:
+        yield noted
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
-    noted: Moments = field(factory=list)
 
-    async def watch(self, pids: Sequence[int]) -> None:
-        """Look at their main threads until cancelled."""
-        before = {pid: waited(pid) for pid in pids}
-        while True:
+async def _watch(processes: Callable[[], Iterable[int]], noted: Moments) -> None:
+    before: dict[int, float] = {}
+    since = time.monotonic()
+    while True:
+        known = {pid: before[pid] if pid in before else waited(pid) for pid in processes()}
+        for _ in range(ANEW):
             await asyncio.sleep(SAMPLE)
             now = time.monotonic()
-            for pid in pids:
-                after = waited(pid)
-                if (late := after - before[pid]) >= STALL:
-                    self.noted.append((now, late))
-                before[pid] = after
+            before = {pid: waited(pid) for pid in known}
+            # A sample that we ourselves took late counts by its share.
+            most = max((before[pid] - known[pid] for pid in known), default=0.0) * SAMPLE / max(now - since, SAMPLE)
+            if most >= STALL:
+                noted.append((now, most))
+            known, since = before, now
 
 
 def waited(pid: int) -> float:
@@ -71,12 +82,12 @@ def around(refused: Sequence[float], stalls: Mapping[str, Sequence[Sequence[floa
     ]
 
 
-def fullest(pages: Sequence[float], seconds: float = 1.0) -> int:
-    """How many there were within any stretch of so many seconds."""
+def fullest(moments: Sequence[float], seconds: float = 1.0) -> int:
+    """How many there were at most within any stretch of so many seconds."""
     most = first = 0
-    pages = sorted(pages)
-    for last, at in enumerate(pages):
-        while pages[first] <= at - seconds:
+    moments = sorted(moments)
+    for last, at in enumerate(moments):
+        while moments[first] <= at - seconds:
             first += 1
         most = max(most, last - first + 1)
     return most
