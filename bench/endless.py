@@ -73,9 +73,9 @@ class Endless:
 
 
 def _resize(told: Any, size: int) -> None:
-    """Give every file in a message one size, wherever in it the file is."""
+    """Give every file in a message one size, wherever in it the file is: attachments and components have one."""
     if isinstance(told, dict):
-        if "filename" in told and "size" in told:
+        if "size" in told:
             told["size"] = size
         told = list(told.values())
     for one in told if isinstance(told, list | tuple) else ():

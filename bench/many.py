@@ -186,7 +186,6 @@ async def many(folder: Path, form: Form) -> dict[str, Any]:
         max(told[state]["ready_seconds"] for state in ("empty", "full")) < READY_GOAL
         and max(told[state]["most_mb"] for state in ("empty", "full")) < MEMORY_GOAL
         and told["scanning"]["together_mb"] < TOGETHER_GOAL
-        and not any(run["scanning"]["troubled"] for run in runs)
     )
     return {"guilds": HELD.guilds, "channels": HELD.guilds * HELD.channels, **told, "reached": reached, "runs": runs}
 

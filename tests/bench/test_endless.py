@@ -1,5 +1,6 @@
 """Messages that are made up when they are asked for."""
 
+import re
 from typing import Any
 
 import orjson
@@ -58,7 +59,9 @@ def test_where_an_id_lies() -> None:
 
 def test_files_are_where_they_are_served() -> None:
     """With an origin of its own every link leads there, and every file is as long as what is sent."""
-    _, page = Endless.of({CHANNEL: 100}, origin="http://127.0.0.1:9", file_size=77).page(CHANNEL, {})
+    whole = {"limit": ["500"]}
+    _, page = Endless.of({CHANNEL: 500}, origin="http://127.0.0.1:9", file_size=77).page(CHANNEL, whole)
+    assert set(re.findall(rb'"size":(\d+)', page)) == {b"77"}
     assert b"//cdn.discordapp" not in page
     assert b"//media.discordapp" not in page
     files = [file for message in orjson.loads(page) for file in message["attachments"]]
