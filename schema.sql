@@ -496,7 +496,7 @@ alter table budget add column if not exists turns timestamptz[] not null default
 alter table budget add column if not exists late tstzrange[] not null default '{}';
 
 -- The next turn in the clock's order at which less than so many take room; null: however many. What is far ahead is from
--- before the server's clock was set back.
+-- before the server's clock was set back; should that take all the room there is, it takes none.
 create or replace function next_turn(tat timestamptz, turns timestamptz[], late tstzrange[], most integer)
 returns timestamptz language plpgsql volatile as $$
 declare

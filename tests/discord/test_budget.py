@@ -3,7 +3,7 @@
 import asyncio
 import time
 from bisect import bisect_left
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from clipsaver.discord import budget as budget_module
 from clipsaver.discord import pacing, store
 from clipsaver.discord.budget import Budget, BudgetUnreachable, Priority
+from clipsaver.discord.latecomers import Late
 from clipsaver.discord.rest import Rest, Route, Unavailable
 from clipsaver.postgres.pool import Pool, open_pool
 from tests.discord.servers import Server, say, serve, watched
@@ -24,6 +25,11 @@ MUCH = timedelta(hours=1)
 def channel(number: int) -> Route:
     """A channel of its own, so that only the budget holds back."""
     return Route("GET", "/channels/{channel_id}/messages", channel_id=number)
+
+
+def late(*ranges: tuple[float, float]) -> list[Late]:
+    """Requests that take room then, in seconds from now."""
+    return [Late(datetime.now(UTC), begin, end) for begin, end in ranges]
 
 
 def busiest(server: Server, seconds: float) -> int:
@@ -51,7 +57,7 @@ async def test_the_row_stays_where_it_is(pool: Pool) -> None:
     async with pool.acquire() as conn:
         for _ in range(2_000):
             await store.take(conn, increment=timedelta(0), ahead=MUCH, most=49)
-            await store.leave_room(conn, [(-0.5, 0.0001)] * 9)
+            await store.leave_room(conn, late((-0.5, 0.0001)) * 9)
             await store.hold(conn, wait=timedelta(0))
         await conn.execute("select pg_stat_force_next_flush()" if conn.get_server_version().major >= 15 else "select 1")
         figures = await conn.fetchrow(
@@ -90,7 +96,7 @@ async def test_turns_make_way_for_what_came_late(pool: Pool) -> None:
         one = {"increment": timedelta(seconds=4), "ahead": MUCH, "most": 2}
         await store.take(conn, **one)  # type: ignore[arg-type]
         began = time.monotonic()
-        await store.leave_room(conn, [(3.9, 4.5), (3.8, 4.3), (0.0, 3.0), (4.4, 8.0)])
+        await store.leave_room(conn, late((3.9, 4.5), (3.8, 4.3), (0.0, 3.0), (4.4, 8.0)))
         second, third = [await store.take(conn, **one) for _ in range(2)]  # type: ignore[arg-type]
         spent = time.monotonic() - began + 0.1
         assert second.seconds == pytest.approx(4.3, abs=spent)
@@ -103,18 +109,21 @@ async def test_only_what_takes_room_is_remembered(pool: Pool) -> None:
         for _ in range(5):
             await store.take(conn, increment=timedelta(seconds=2), ahead=MUCH, most=3)
         for _ in range(3):
-            await store.leave_room(conn, [(-2.0, -1.0), (0.0, 20.0), (0.0, 3600.0)])
-        await store.leave_room(conn, [(0.0, 9.0)] * 600)
-        await store.leave_room(conn, [(0.0, 9.0)])
+            await store.leave_room(conn, late((-2.0, -1.0), (0.0, 20.0), (0.0, 3600.0)))
+        assert await conn.fetchval("select late from budget") == []
+        await store.leave_room(conn, late((0.0, 0.2)) * 10 + late((0.0, 9.0)) * 300)
+        await store.leave_room(conn, late((0.0, 9.5)))
         assert await conn.fetchval("select cardinality(turns) from budget") == 3
-        assert await conn.fetchval("select cardinality(late) from budget") == 501
+        assert await conn.fetchval("select cardinality(late) from budget") == 200
+        await conn.execute("update budget set late = array(select tstzrange(now(), now()) from generate_series(1, 9))")
         await store.take(conn, increment=INCREMENT, ahead=MUCH)
         assert await conn.fetchval("select cardinality(turns) from budget") == 0
+        assert await conn.fetchval("select cardinality(late) from budget") == 0
 
 
-@pytest.mark.parametrize(("rate", "most"), [(48.0, 49), (40.0, 49), (0.5, 49), (50.0, 51), (96.0, 99), (500.0, None)])
+@pytest.mark.parametrize(("rate", "most"), [(48.0, 49), (0.5, 49), (50.0, 49), (51.0, 52), (96.0, 99), (500.0, None)])
 def test_the_room_of_a_second(pool: Pool, rate: float, most: int | None) -> None:
-    """One less than Discord allows; more only at a higher rate, and at a very high one nobody counts."""
+    """One less than Discord allows everyone; more only at a higher rate, and at a very high one nobody counts."""
     assert most == Budget(pool=pool, requests_per_second=rate).most
 
 
@@ -122,7 +131,15 @@ async def test_a_clock_set_back_does_not_stop_everyone(pool: Pool) -> None:
     """A row from the future is from before the server's clock was set; a row that is gone comes back."""
     async with pool.acquire() as conn:
         await conn.execute("insert into budget (tat) values (clock_timestamp() + interval '1 hour')")
-        assert (await store.take(conn, increment=INCREMENT, ahead=INCREMENT)).granted
+        assert (await store.take(conn, increment=INCREMENT, ahead=INCREMENT, most=3)).granted
+        await conn.execute(
+            "update budget set tat = clock_timestamp() + interval '1 hour', "
+            "turns = array(select clock_timestamp() + interval '1 hour' from generate_series(1, 3)), "
+            "late = array(select tstzrange(now() + interval '1 hour', now() + interval '2 hours') "
+            "from generate_series(1, 3))"
+        )
+        for _ in range(3):
+            assert (await store.take(conn, increment=INCREMENT, ahead=MUCH, most=3)).seconds < 0.1
         await conn.execute("delete from budget")
         assert (await store.take(conn, increment=INCREMENT, ahead=INCREMENT)).granted
 
@@ -134,7 +151,7 @@ async def test_a_row_not_yet_seen_is_asked_for_again() -> None:
         async def fetchrow(self, *_: object) -> None:
             return None
 
-    assert await store.take(Blind(), increment=INCREMENT, ahead=INCREMENT) == (False, 0.0, 0.0, 0.0)  # type: ignore[arg-type]
+    assert await store.take(Blind(), increment=INCREMENT, ahead=INCREMENT) == (False, 0.0, 0.0, 0.0, None)  # type: ignore[arg-type]
 
 
 async def test_several_processes_keep_the_rate_together(database_url: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from clipsaver.discord.access import Access
 from clipsaver.discord.budget import AHEAD, Priority
 from clipsaver.discord.rest import Rest, Route
-from tests.discord.virtual import DATABASE, EVERYWHERE, LATENCY, MadeUpDiscord, Shared, now, run
+from tests.discord.virtual import DATABASE, EVERYWHERE, LATENCY, MadeUpDiscord, Shared, hold_up, now, run
 
 BOT, GUILD = 9, 1
 PAGES = "GET /channels/{channel_id}/messages"
@@ -48,10 +48,13 @@ async def scan(rest: Rest, access: Access, channel_id: int, pages: int) -> float
 
 @asynccontextmanager
 async def scanning(
-    discord: MadeUpDiscord, large: Sequence[range], distances: Sequence[float] = ()
+    discord: MadeUpDiscord,
+    large: Sequence[range],
+    distances: Sequence[float] = (),
+    shared: Shared | None = None,
 ) -> AsyncIterator[list[tuple[Rest, Access]]]:
     """Have processes scan channels of a million messages, each its own, and so far from the database."""
-    shared, made = Shared(), []
+    shared, made = shared or Shared(), []
     async with AsyncExitStack() as stack:
         tasks = []
         for channels, distance in zip(large, distances or [DATABASE] * len(large), strict=True):
@@ -123,22 +126,38 @@ def test_the_ceiling_is_reached(style: str, processes: Sequence[range], share: f
     assert run(main()) >= share * min(channels, EVERYWHERE)
 
 
+FIRST, EVERY, TIMES = 20.0, 2.713, 20
+"""When something is held up, how often, and how many times."""
+
+
 @pytest.mark.parametrize("processes", PROCESSES.values(), ids=PROCESSES)
-@pytest.mark.parametrize("seconds", [0.06, 0.1, 0.3, 0.7])
-def test_what_is_held_up_together_is_not_refused(processes: Sequence[range], seconds: float) -> None:
-    """Nothing arrives for a while, again and again, then all at once: what follows leaves room for it."""
+@pytest.mark.parametrize("seconds", [0.06, 0.3, 1.1])
+@pytest.mark.parametrize("where", ["the way to Discord", "this machine", "the way to the database", "the way back"])
+def test_what_is_held_up_together_is_not_refused(where: str, processes: Sequence[range], seconds: float) -> None:
+    """Nothing goes on there for a while, again and again, then all at once: what follows leaves room for it."""
 
     async def main() -> int:
-        begin = now()
-        standstills = [(begin + 20 + 2.713 * at, begin + 20 + 2.713 * at + seconds) for at in range(20)]
-        discord = MadeUpDiscord(body, style="sliding, newest told", standstills=standstills)
-        async with scanning(discord, processes):
-            await asyncio.sleep(75)
+        begins = [now() + FIRST + EVERY * at for at in range(TIMES)]
+        standstills = [(begin, begin + seconds) for begin in begins]
+        discord, shared = MadeUpDiscord(body, style="sliding, newest told"), Shared()
+        match where:
+            case "the way to Discord":
+                discord.standstills = standstills
+            case "the way to the database":
+                shared.slow_there = standstills
+            case "the way back":
+                shared.slow_back = standstills
+            case _:
+                for begin in begins:
+                    asyncio.get_running_loop().call_at(begin, hold_up, seconds)
+        end = begins[-1] + EVERY
+        async with scanning(discord, processes, shared=shared):
+            await asyncio.sleep(end - now())
         assert discord.refused == 0
-        return len([*discord.between(begin + 20, begin + 75)])
+        return len([*discord.between(begins[0], end)])
 
-    # What can't be sent meanwhile, and as much again in which room is left.
-    assert run(main()) >= 0.95 * EVERYWHERE * (55 - 20 * 2 * seconds)
+    # What can't be sent meanwhile is lost, and as much again in which room is left.
+    assert run(main()) >= 0.95 * EVERYWHERE * TIMES * (EVERY - 2 * seconds)
 
 
 def test_a_small_scan_beside_a_large_one() -> None:

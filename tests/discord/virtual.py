@@ -9,11 +9,13 @@ import random
 import selectors
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
 
 from attrs import define, field
 
 from clipsaver.discord.budget import AHEAD, SHIPPED, SHORTEST, Budget, Priority, Turn
+from clipsaver.discord.latecomers import Late
 from clipsaver.discord.rest import Rest
 from clipsaver.discord.routes import Route
 from clipsaver.discord.transport import Reply
@@ -25,6 +27,8 @@ EVERYWHERE = 50
 """Requests that Discord lets through in any second."""
 
 T = TypeVar("T")
+Standstills = Sequence[tuple[float, float]]
+"""From when until when something stands still."""
 
 
 class _Jumping(selectors.DefaultSelector):
@@ -68,6 +72,16 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
+async def still(standstills: Standstills) -> None:
+    """Wait until what stands still now goes on."""
+    await asyncio.sleep(max((end - now() for begin, end in standstills if begin <= now() < end), default=0))
+
+
+def hold_up(seconds: float) -> None:
+    """Hold this machine up, and with it all that is on it."""
+    asyncio.get_running_loop()._jumping.now += seconds  # type: ignore[attr-defined]
+
+
 @define
 class Shared:
     """The budget row of all processes."""
@@ -77,17 +91,22 @@ class Shared:
     turns: list[tuple[float, float]] = field(factory=list)
     late: list[tuple[float, float]] = field(factory=list)
     """When they take room, and when requests do that came late."""
+    slow_there: Standstills = ()
+    slow_back: Standstills = ()
+    """From when until when nothing gets to it, and nothing back."""
 
-    def take(self, ahead: float, most: int) -> Turn:
+    def take(self, ahead: float, most: int | None) -> Turn:
         """Do as the statement does."""
         due = self._next(max(self.tat, now()), most)
         if due > now() + ahead:
             return Turn(granted=False, seconds=max(SHORTEST, due - now() - ahead))
         self.tat = due + 1 / self.rate
-        self.turns = [*self.turns[1 - most :], (due, due + 1)]
-        return Turn(granted=True, seconds=due - now())
+        self.turns = [] if most is None else [*self.turns[1 - most :], (due, due + 1)]
+        return Turn(granted=True, seconds=due - now(), moment=datetime.fromtimestamp(due, UTC))
 
-    def _next(self, due: float, most: int) -> float:
+    def _next(self, due: float, most: int | None) -> float:
+        if most is None:
+            return due
         taken = self.turns + self.late
         changes = sorted({due, *(end for _, end in taken if end > due)})
         return next(at for at in changes if sum(begin <= at < end for begin, end in taken) < most)
@@ -108,17 +127,26 @@ class MadeUpBudget(Budget):
 
     async def take(self, priority: Priority) -> Turn:
         """Do as the statement does, on the way there and back."""
-        await asyncio.sleep(self.distance / 2)
-        turn = self.shared.take(AHEAD[priority].total_seconds(), self.most or 0)
-        await asyncio.sleep(self.distance / 2)
+        await self._way(self.shared.slow_there)
+        turn = self.shared.take(AHEAD[priority].total_seconds(), self.most)
+        await self._way(self.shared.slow_back)
         return turn
 
-    async def leave_room(self, ranges: Sequence[tuple[float, float]]) -> None:
+    async def leave_room(self, late: Sequence[Late]) -> None:
         """Do as the statement does, on the way there and back."""
-        await asyncio.sleep(self.distance / 2)
+        await self._way(self.shared.slow_there)
         there = [one for one in self.shared.late if one[1] > now()]
-        self.shared.late = there + [(now() + begin, now() + end) for begin, end in ranges]
+        turns = [one.turn.timestamp() for one in late]
+        new = [(turn + one.begin, turn + one.end) for turn, one in zip(turns, late, strict=True)]
+        self.shared.late = there + [one for one in new if one[1] > now()]
+        await self._way(self.shared.slow_back)
+
+    async def hold(self, _: float) -> None:
+        """Nobody is held up: whoever was refused counts, not what comes of it."""
+
+    async def _way(self, standstills: Standstills) -> None:
         await asyncio.sleep(self.distance / 2)
+        await still(standstills)
 
     async def close(self) -> None:
         """Nothing is held."""
@@ -142,7 +170,7 @@ class MadeUpDiscord:
     window: float = 5.0
     style: str = "fixed"
     """Of the channels' windows."""
-    standstills: Sequence[tuple[float, float]] = ()
+    standstills: Standstills = ()
     """From when until when nothing arrives."""
     asked: list[Asked] = field(factory=list)
     refused: int = 0
@@ -160,8 +188,9 @@ class MadeUpDiscord:
 
     async def exchange(self, route: Route, **_: Any) -> Reply:
         """Answer as Discord would."""
+        began = now()
         await asyncio.sleep(LATENCY / 2)
-        await asyncio.sleep(max((end - now() for begin, end in self.standstills if begin <= now() < end), default=0))
+        await still(self.standstills)
         self.asked.append(Asked(f"{route.method} {route.template}", route.major, now()))
         status, headers = 200, {}
         if not self._everywhere.hit(now())[0]:
@@ -178,7 +207,7 @@ class MadeUpDiscord:
         self.refused += status != 200
         await asyncio.sleep(LATENCY / 2)
         body = self.bodies(route) if status == 200 else {}
-        return Reply(status=status, headers=headers, body=body, readable=True, seconds=LATENCY)
+        return Reply(status=status, headers=headers, body=body, readable=True, seconds=now() - began)
 
     def client(self, shared: Shared, distance: float = DATABASE) -> Rest:
         """A process that talks to it, so many seconds from the database."""

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Final, TypeVar
 
@@ -12,6 +12,7 @@ from asyncpg.pool import PoolConnectionProxy
 from attrs import define, frozen
 
 from clipsaver.discord import store
+from clipsaver.discord.latecomers import Late
 from clipsaver.postgres.pool import Connection, Pool
 
 T = TypeVar("T")
@@ -22,7 +23,7 @@ GOODBYE: Final = 1.0
 """Seconds to give the connection back."""
 UNREACHABLE: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 DISCORD: Final = 50
-"""Requests that Discord lets a bot make in any second; some may make more, and then someone sets a higher rate."""
+"""Requests that Discord lets a bot make in any second; some may make more."""
 SHIPPED: Final = 48
 """Requests a second that we make."""
 MOST_COUNTED: Final = 100
@@ -56,6 +57,8 @@ class Turn:
     """For how many seconds Discord holds the whole bot back, as some process heard."""
     halted: float = 0.0
     """For how many seconds nothing may be read, since too much was refused."""
+    moment: datetime | None = None
+    """If granted: when it is due by the database's clock."""
 
 
 @define(kw_only=True)
@@ -73,23 +76,22 @@ class Budget:
             lambda conn: store.take(conn, increment=increment, ahead=AHEAD[priority], most=self.most)
         )
         seconds = taken.seconds if taken.granted else max(SHORTEST, taken.seconds)
-        return Turn(taken.granted, seconds, taken.held, taken.halted)
+        return Turn(taken.granted, seconds, taken.held, taken.halted, taken.turn)
 
     @property
     def most(self) -> int | None:
         """How many a second has room for; one less than Discord allows, since not every delay is told of.
 
-        None if that is more than can be counted: then the distance of the turns has to do.
+        To whoever sets a higher rate than it allows everyone, it is taken to allow as much more than that. None if that
+        is more than can be counted: then the distance of the turns has to do.
         """
-        most = int(max(DISCORD, self.requests_per_second * DISCORD / SHIPPED)) - 1
+        rate = self.requests_per_second
+        most = int(DISCORD if rate <= DISCORD else rate * DISCORD / SHIPPED) - 1
         return most if most <= MOST_COUNTED else None
 
-    async def leave_room(self, ranges: Sequence[tuple[float, float]]) -> None:
-        """Have turns make way for requests that came late, each within a range of seconds from now.
-
-        Raises BudgetUnreachable.
-        """
-        await self._ask(lambda conn: store.leave_room(conn, ranges))
+    async def leave_room(self, late: Sequence[Late]) -> None:
+        """Have turns make way for requests that came late; raises BudgetUnreachable."""
+        await self._ask(lambda conn: store.leave_room(conn, late))
 
     async def hold(self, seconds: float) -> None:
         """Hold every process back for so long; raises BudgetUnreachable."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from clipsaver.discord.budget import Priority
 from clipsaver.discord.limits import Bucket, Family
@@ -18,6 +18,20 @@ MOST: Final = 2_000
 """Lanes, or buckets, from which on what is idle is forgotten."""
 
 
+@frozen
+class Granted:
+    """A turn."""
+
+    bucket: Bucket
+    """The one it may go through."""
+    at: float
+    """When to send."""
+    due: float = 0.0
+    """When the turn may have been at the earliest: what was held up on its way to us is late."""
+    turn: datetime | None = None
+    """When it was, by the database's clock; None if requests are not metered."""
+
+
 @define(eq=False)
 class Waiter:
     """A request that waits for its turn."""
@@ -26,8 +40,7 @@ class Waiter:
     priority: Priority
     since: float
     on_wait: OnWait | None
-    turn: asyncio.Future[tuple[Bucket, float]]
-    """The bucket it may go through, and when it is due."""
+    turn: asyncio.Future["Granted"]
     told: datetime | None = None
 
     def tell(self, until: datetime | None) -> None:

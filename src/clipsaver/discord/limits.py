@@ -28,10 +28,6 @@ and the less steady round trips were seen, the less of it."""
 STEADY: Final = 10
 """Round trips seen until the shortest counts at all."""
 SMOOTHING: Final = 0.1
-UNUSUAL: Final = 4.0
-"""How many times the usual excess over the shortest makes a round trip one that was held up."""
-SLOWLY: Final = 0.02
-SHORTEST_EXCESS: Final = 0.001
 SURE: Final = 3
 """Votes in a row until a shape is believed."""
 NOISE: Final = 0.03
@@ -63,9 +59,7 @@ class Family:
     """Leaking: seconds a drop takes; sliding: seconds a request counts."""
     _trips: int = 0
     _spread: float = 0.0
-    """How much longer than the shortest a round trip takes of late."""
-    _usual: float = 0.0
-    """The same over a longer time, in which one that was held up counts for little."""
+    """How much longer than the shortest a round trip usually takes."""
     _votes: int = 0
     _voted: Shape = Shape.STANDING
     _low: float = 0.0
@@ -76,10 +70,7 @@ class Family:
         """Learn how long the line takes and how much that varies."""
         self.floor = min(self.floor, round_trip)
         self._trips += 1
-        excess = round_trip - self.floor
-        self._spread += max(SMOOTHING, 1 / self._trips) * (excess - self._spread)
-        usual = max(self._usual, SHORTEST_EXCESS)
-        self._usual += max(SLOWLY, 1 / self._trips) * (min(excess, 2 * usual) - self._usual)
+        self._spread += max(SMOOTHING, 1 / self._trips) * (round_trip - self.floor - self._spread)
 
     def arrival(self, received: float) -> float:
         """When to send so that it arrives not before Discord made the answer received then."""
@@ -88,11 +79,6 @@ class Family:
         doubt = self._spread * math.sqrt(STEADY / self._trips)
         credit = max(0.0, CREDIT * self.floor - doubt)
         return received - credit + self.margin
-
-    def held_up(self, round_trip: float) -> float:
-        """Seconds for which a request may have been held up before it counted; 0 for what varies all the time."""
-        excess = round_trip - self.floor
-        return excess if self._trips >= STEADY and excess > UNUSUAL * self._usual else 0.0
 
     @property
     def reach(self) -> float:

@@ -9,7 +9,7 @@ import contextlib
 import math
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -18,9 +18,8 @@ from attrs import define, field
 
 from clipsaver.discord.breaker import Breaker
 from clipsaver.discord.budget import Budget, BudgetUnreachable, Priority
-from clipsaver.discord.lanes import Lane, Lanes, OnWait, Waiter
-from clipsaver.discord.latecomers import Latecomers
-from clipsaver.discord.limits import Bucket
+from clipsaver.discord.lanes import Granted, Lane, Lanes, OnWait, Waiter
+from clipsaver.discord.latecomers import Late, Latecomers
 from clipsaver.discord.refusals import Unavailable
 from clipsaver.discord.routes import Route
 from clipsaver.discord.sending import Sending
@@ -56,32 +55,39 @@ class Pacer:
     _untold: bool = False
     """Whether the other processes don't know of that yet."""
     lanes: Lanes = field(factory=Lanes)
+    latecomers: Latecomers = field(factory=Latecomers)
     _waiting: dict[tuple[str, str], Lane] = field(factory=dict)
     """The lanes in which someone waits."""
     _wake: asyncio.Event = field(factory=asyncio.Event)
     _ask_at: dict[Priority, float] = field(factory=lambda: dict.fromkeys(Priority, 0.0))
     _outage_since: float | None = None
-    _latecomers: Latecomers = field(factory=Latecomers)
     _quickest: float = math.inf
     """Seconds that the budget takes to answer when nothing holds it up."""
 
     async def turn(self, route: Route, priority: Priority, on_wait: OnWait | None = None) -> Sending:
         """Wait for the turn of a request; raises Unavailable when that takes longer than its kind waits."""
         lane = self.lanes.lane(route, self.clock())
-        bucket, due = await self._enter(lane, priority, on_wait)
-        if (seconds := due - self.clock()) > 0:
+        granted = await self._enter(lane, priority, on_wait)
+        if (seconds := granted.at - self.clock()) > 0:
             try:
                 await asyncio.sleep(seconds)
             except asyncio.CancelledError:
-                bucket.give_back()
+                granted.bucket.give_back()
                 self._wake.set()
                 raise
-        return Sending(bucket, lane, self, due, self.clock())
+        sent, flight = self.clock(), None
+        if granted.turn is not None:
+            flight = self.latecomers.left(lane.route, turn=granted.turn, due=granted.due, sent=sent)
+        return Sending(granted.bucket, lane, self, sent, flight)
 
     def look(self) -> None:
         """See whose turn it is now, if anyone waits."""
         if self._waiting:
             self._wake.set()
+
+    def wake(self) -> None:
+        """See what there is to do now."""
+        self._wake.set()
 
     async def run(self) -> None:
         """Hand out turns until cancelled."""
@@ -105,19 +111,14 @@ class Pacer:
             self.blocked_until, self._untold = until, self.budget is not None
             self._wake.set()
 
-    def counted(self, due: float, at: float) -> None:
-        """A request that was due then counted at that time, or earlier."""
-        if self.budget is not None and self._latecomers.note(due=due, counted=at, doubt=self._quickest):
-            self._wake.set()
-
-    async def _enter(self, lane: Lane, priority: Priority, on_wait: OnWait | None) -> tuple[Bucket, float]:
+    async def _enter(self, lane: Lane, priority: Priority, on_wait: OnWait | None) -> Granted:
         now = self.clock()
         free = max(self.blocked_until, lane.blocked_until) <= now and not self.breaker.rests(priority)
         if self.budget is None and free and lane.first() is None:
             bucket = self.lanes.bucket(lane)
             if bucket.ready_at(now) == now:
                 bucket.take(now)
-                return bucket, now
+                return Granted(bucket, now)
         waiter = Waiter(lane, priority, now, on_wait, asyncio.get_running_loop().create_future())
         lane.waiting[priority].append(waiter)
         self._waiting[lane.route, lane.major] = lane
@@ -126,7 +127,7 @@ class Pacer:
             return await waiter.turn
         except asyncio.CancelledError:
             if not waiter.turn.cancelled() and waiter.turn.exception() is None:
-                waiter.turn.result()[0].give_back()
+                waiter.turn.result().bucket.give_back()
             self._wake.set()
             raise
         finally:
@@ -138,14 +139,14 @@ class Pacer:
         if self.budget is not None and self._untold and now < self.blocked_until:
             await self._tell(self.budget, self.blocked_until)
             return
-        if self.budget is not None and (late := self._latecomers.untold(now)):
+        if self.budget is not None and (late := self.latecomers.untold(now)):
             await self._make_way(self.budget, late)
             return
         best, next_at = self._choose(now)
         if best is None or now < self._ask_at[best.priority]:
             await self._sleep(min(next_at, self._ask_at[best.priority]) - now if best else next_at - now)
         elif self.budget is None:
-            self._grant(best, now)
+            self._grant(best, Granted(self.lanes.bucket(best.lane), now))
         else:
             await self._ask(self.budget, best.priority)
 
@@ -158,14 +159,13 @@ class Pacer:
         else:
             self._untold = until < self.blocked_until
 
-    async def _make_way(self, budget: Budget, late: Sequence[tuple[float, float]]) -> None:
+    async def _make_way(self, budget: Budget, late: list[Late]) -> None:
         """Have everyone's turns leave room for requests that came late."""
         try:
             await budget.leave_room(late)
         except BudgetUnreachable as error:
+            self.latecomers.give_back(late)
             await self._unreachable(str(error))
-        else:
-            self._latecomers.told(len(late))
 
     async def _ask(self, budget: Budget, priority: Priority) -> None:
         """Take one from the budget and give it to whoever is first then."""
@@ -189,8 +189,10 @@ class Pacer:
             return
         best, _ = self._choose(now)
         if best is not None:
-            # If the answer took longer than usual, that may have been on the way back: the turn is so much nearer.
-            self._grant(best, asked + self._quickest + turn.seconds)
+            # An answer that took longer than usual was held up on the way there or on the way back. It is not known
+            # which: so nothing is sent early as if it were the latter, and what is sent is as late as if it were.
+            due = asked + self._quickest + turn.seconds
+            self._grant(best, Granted(self.lanes.bucket(best.lane), now + turn.seconds, due, turn.moment))
 
     def _choose(self, now: float) -> tuple[Waiter | None, float]:
         """Who is first among those whose bucket is free; and when the next bucket will be."""
@@ -226,10 +228,9 @@ class Pacer:
             elif seconds >= WORTH_TELLING:
                 waiter.tell(moment)
 
-    def _grant(self, waiter: Waiter, due: float) -> None:
-        bucket = self.lanes.bucket(waiter.lane)
-        bucket.take(self.clock())
-        waiter.turn.set_result((bucket, due))
+    def _grant(self, waiter: Waiter, granted: Granted) -> None:
+        granted.bucket.take(self.clock())
+        waiter.turn.set_result(granted)
 
     async def _unreachable(self, kind: str) -> None:
         """Wait a little for the database; send home those who have waited long for it."""
@@ -248,5 +249,5 @@ class Pacer:
     async def _sleep(self, seconds: float) -> None:
         """Wait until something changes, or for so long."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(min(seconds, LONGEST_SLEEP)):
+            async with asyncio.timeout(self.latecomers.look_within(min(seconds, LONGEST_SLEEP))):
                 await self._wake.wait()

@@ -224,7 +224,7 @@ class Rest:
             self._throttled(route, sending, reply, heard)
             attempts.refused += 1
             return None
-        sending.answered(heard)
+        sending.answered(heard, reply.seconds)
         if 200 <= reply.status < 300:  # noqa: PLR2004 - success
             if reply.readable and (question.check is None or question.check(reply.body)):
                 return Answer(status=reply.status, headers=reply.headers, body=reply.body, date=heard.date)

@@ -6,6 +6,7 @@ from attrs import define
 
 from clipsaver.discord.heard import Heard
 from clipsaver.discord.lanes import Lane
+from clipsaver.discord.latecomers import Flight
 from clipsaver.discord.limits import Bucket
 
 if TYPE_CHECKING:
@@ -19,9 +20,9 @@ class Sending:
     bucket: Bucket
     lane: Lane
     pacer: "Pacer"
-    due: float
-    """When the turn was."""
     sent: float
+    flight: Flight | None
+    """None: requests are not metered."""
     settled: bool = False
 
     def __enter__(self) -> Self:
@@ -31,14 +32,15 @@ class Sending:
         self.lost()
         self.pacer.look()
 
-    def answered(self, heard: Heard) -> None:
-        """An answer came that was no refusal."""
-        self._count()
+    def answered(self, heard: Heard, took: float) -> None:
+        """An answer came that was no refusal, after so many seconds."""
+        self._came(took, answered=True)
         self._move(heard.bucket)
         self.bucket.answered(sent=self.sent, now=self.pacer.clock(), heard=heard)
 
     def refused(self, heard: Heard, *, everywhere: bool) -> None:
         """A 429 came; if ``everywhere``, for all buckets."""
+        self._not_counted()
         self._move(heard.bucket)
         wait = heard.retry_after or heard.reset_after or 0.0
         ours = not everywhere and heard.scope != "shared"
@@ -50,19 +52,23 @@ class Sending:
     def unsent(self) -> None:
         """The turn was not used after all."""
         self.settled = True
+        self._not_counted()
         self.bucket.give_back()
 
     def lost(self) -> None:
         """Nothing came back that tells about limits."""
         if not self.settled:
-            self._count()
+            self._came(self.pacer.clock() - self.sent, answered=False)
             self.settled = True
             self.bucket.lost(self.pacer.clock())
 
-    def _count(self) -> None:
-        """See how late it counted, at the latest: what took longer than usual may have done so on the way there."""
-        trip = self.pacer.clock() - self.sent
-        self.pacer.counted(self.due, self.sent + self.bucket.family.held_up(trip))
+    def _came(self, took: float, *, answered: bool) -> None:
+        if self.flight is not None and self.pacer.latecomers.came(self.flight, took=took, answered=answered):
+            self.pacer.wake()
+
+    def _not_counted(self) -> None:
+        if self.flight is not None:
+            self.pacer.latecomers.unsent(self.flight)
 
     def _move(self, named: str | None) -> None:
         """Go on in the bucket that Discord names, should the turn have been taken in another one."""

@@ -1,9 +1,10 @@
 """What all processes on one token share: the budget, and how often Discord refused them."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from clipsaver.discord.latecomers import Late
 from clipsaver.postgres.pool import Connection
 
 # The row is a virtual clock: the moment up to which requests are spoken for. It is only moved on if it isn't too far
@@ -17,10 +18,12 @@ with quick as materialized (
     insert into budget as held (one, tat, turns)
     select true, clock_timestamp() + $1::interval, array[clock_timestamp()] from quick
     on conflict (one) do update
-        set (tat, turns) = (
+        set (tat, turns, late) = (
             select turn + $1::interval,
                    case when $3::integer is null then '{}'
-                        else (held.turns || turn)[greatest(1, cardinality(held.turns) + 2 - $3::integer):] end
+                        else (held.turns || turn)[greatest(1, cardinality(held.turns) + 2 - $3::integer):] end,
+                   case when held.late = '{}' then '{}'
+                        else array(select one from unnest(held.late) as one where upper(one) > clock_timestamp()) end
             from next_turn(held.tat, held.turns, held.late, $3::integer) as turn
         )
         where next_turn(held.tat, held.turns, held.late, $3::integer) <= clock_timestamp() + $2::interval
@@ -36,31 +39,31 @@ with quick as materialized (
         and at < clock_timestamp() + interval '10 seconds'
 )
 select true as granted, extract(epoch from turn - clock_timestamp())::float8 as seconds, 0.0::float8 as held,
-       halt.seconds as halted
+       halt.seconds as halted, turn
 from taken, halt
 union all
 select false,
        extract(epoch from next_turn(tat, turns, late, $3::integer) - clock_timestamp() - $2::interval)::float8,
-       extract(epoch from held_until - clock_timestamp())::float8, halt.seconds
+       extract(epoch from held_until - clock_timestamp())::float8, halt.seconds, null
 from budget, halt where not exists (select from taken)
 """
 
-# Nothing that comes late takes room for more than a second from now; what would is from before the clock was set back.
+# What would take room for longer than ten seconds from now is from before the server's clock was set back.
 LEAVE_ROOM: Final = """
 with quick as materialized (
     select set_config('synchronous_commit', 'off', true)
 )
 update budget
 set late = array(
-        select one from unnest(late) as one
-        where upper(one) between clock_timestamp() and clock_timestamp() + interval '10 seconds'
-        order by upper(one) desc limit 500
-    ) || array(
-        select tstzrange(
-            clock_timestamp() + begins * interval '1 second', clock_timestamp() + ends * interval '1 second'
-        )
-        from unnest($1::float8[], $2::float8[]) as told (begins, ends)
-    )
+    select one from (
+        select unnest(late) as one
+        union all
+        select tstzrange(turn + begins * interval '1 second', turn + ends * interval '1 second')
+        from unnest($1::timestamptz[], $2::float8[], $3::float8[]) as told (turn, begins, ends)
+    ) as all_of_them
+    where upper(one) between clock_timestamp() and clock_timestamp() + interval '10 seconds'
+    order by upper(one) desc limit 200
+)
 from quick
 """
 
@@ -123,6 +126,8 @@ class Taken(NamedTuple):
     """For how long a refusal of the whole bot holds everyone back."""
     halted: float = 0.0
     """For how long nothing may be read because too many requests were refused."""
+    turn: datetime | None = None
+    """If it was granted: when it is due."""
 
 
 class Invalid(NamedTuple):
@@ -144,12 +149,13 @@ async def take(conn: Connection, *, increment: timedelta, ahead: timedelta, most
     row = await conn.fetchrow(TAKE, increment, ahead, most)
     if row is None:  # someone else's first request, too new for what this statement may see
         return Taken(granted=False, seconds=0.0)
-    return Taken(row["granted"], *(max(0.0, row[name] or 0.0) for name in ("seconds", "held", "halted")))
+    seconds, held, halted = (max(0.0, row[name] or 0.0) for name in ("seconds", "held", "halted"))
+    return Taken(row["granted"], seconds, held, halted, row["turn"])
 
 
-async def leave_room(conn: Connection, ranges: Sequence[tuple[float, float]]) -> None:
-    """Note requests that came late: each takes room from then until then, in seconds from now."""
-    await conn.execute(LEAVE_ROOM, [begin for begin, _ in ranges], [end for _, end in ranges])
+async def leave_room(conn: Connection, late: Sequence[Late]) -> None:
+    """Note when requests that came late take room."""
+    await conn.execute(LEAVE_ROOM, *([getattr(one, name) for one in late] for name in Late._fields))
 
 
 async def hold(conn: Connection, *, wait: timedelta) -> None:
