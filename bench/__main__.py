@@ -19,7 +19,7 @@ import orjson
 import structlog
 from attrs import define, field
 
-from bench import answers, limited, machine, many, pictures, report, saving, saving_report, small, speed
+from bench import answers, limited, machine, many, many_report, pictures, report, saving, saving_report, small, speed
 from bench.database import Database
 from clipsaver.postgres.embedded import Embedded
 
@@ -84,7 +84,7 @@ PARTS: Final[Mapping[str, tuple[Callable[[Bench], Awaitable[dict[str, Any]]], Ca
     "speed": (Bench.speed, report.text),
     "limits": (Bench.limits, limited.text),
     "answers": (Bench.answers, answers.text),
-    "guilds": (Bench.guilds, many.text),
+    "guilds": (Bench.guilds, many_report.text),
     "small": (Bench.small, small.text),
     "saving": (Bench.saving, saving_report.text),
     "pictures": (Bench.pictures, pictures.text),

@@ -14,7 +14,7 @@ from bench.measuring import Discord
 from bench.programs import family
 from bench.stalls import around, fullest, longest, waited, waits, watch_own_loop
 
-from bench import limited, many, report, speed, stalls
+from bench import limited, many_report, report, speed, stalls
 
 
 def test_the_ceiling_is_the_smaller_one() -> None:
@@ -224,7 +224,7 @@ def test_what_was_saved_meanwhile_is_told() -> None:
     """The figure with PostgreSQL is worth something only with clips stored and pictured beside it."""
     state = {"ready_seconds": 1.0, "start_seconds": 2.0, "cpu_seconds": 3.0, "now_mb": 100.0, "most_mb": 110.0}
     more = {"together_mb": 300.0, "pages_per_second": 450.0, "stored": 900, "pictured": 200, "troubled": 0, "failed": 0}
-    told = many.text(
+    told = many_report.text(
         {"channels": 1, "guilds": 1, "empty": state, "full": state, "scanning": state | more, "reached": True}
     )
     assert "450 pages a second were read without limits, 900 clips stored and 200 of them pictured; 0 met" in told
