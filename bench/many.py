@@ -54,7 +54,7 @@ class Form:
     """Seconds of scans."""
 
 
-SHORT: Final = Form(repeats=1, scanning=3)
+SHORT: Final = Form(repeats=1, scanning=8)
 FULL: Final = Form(repeats=3, scanning=60)
 
 
