@@ -1,14 +1,17 @@
 """Bytes on their way in: what is taken, what goes on where it ended, and what is left behind."""
 
 import asyncio
+import errno
 import os
 import stat
+import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from clipsaver.media.storage import Storage, StorageFull, blob_name, files, open_storage, picture_name
+from clipsaver.media.storage import Storage, StorageFull, blob_name, files, objects, open_storage, picture_name
 from clipsaver.media.storage.incoming import BEHIND, GATHER, MOST_CHUNKS, SYNC_AHEAD
 from tests.media.storage.bytes_in import BIG, keep, left_over, sha256, whole
 
@@ -48,32 +51,84 @@ async def test_a_system_that_takes_little_at_a_time(local: Storage, monkeypatch:
     assert BIG == await whole(local.read(blob_name(await keep(local, BIG))))
 
 
-async def test_the_systems_memory_is_given_back(local: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Begun while the file grows, and the whole file once it is on the disk: nobody else's is pushed out."""
-    told: list[tuple[str, int, int]] = []
+Told = list[tuple[str, int, int]]
+"""What the system was told of files: ``synced``, or ``uncached`` from there on, so many bytes."""
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Told:
+    """Everything that it is told from now on."""
+    heard: Told = []
     sync, advise = os.fsync, os.posix_fadvise
 
     def watched_sync(descriptor: int) -> None:
-        told.append(("synced", 0, 0))
+        heard.append(("synced", 0, 0))
         sync(descriptor)
 
     def watched_advice(descriptor: int, start: int, size: int, advice: int) -> None:
         assert advice == os.POSIX_FADV_DONTNEED
-        told.append(("uncached", start, size))
+        heard.append(("uncached", start, size))
         advise(descriptor, start, size, advice)
 
     monkeypatch.setattr(os, "fsync", watched_sync)
     monkeypatch.setattr(os, "posix_fadvise", watched_advice)
-    await keep(local, bytes(2 * BEHIND), chunk=SYNC_AHEAD)
-    while_it_grew = told[: told.index(("synced", 0, 0))]
-    assert [(kind, start) for kind, start, size in while_it_grew if start] == [
-        ("uncached", start)
-        for begun in range(SYNC_AHEAD, 2 * BEHIND, SYNC_AHEAD)
-        for start in (begun, begun - BEHIND)
-        if start > 0
-    ]
-    assert all(size == SYNC_AHEAD for _, _, size in while_it_grew)
-    assert told[len(while_it_grew) + 1] == ("uncached", 0, 0)
+    return heard
+
+
+def windows(told: Told, size: int, *, freed: bool) -> Told:
+    """Check what was told while a file grew to that size; what was told from its synchronisation on is returned."""
+    done = told.index(("synced", 0, 0))
+    while_it_grew, begun = iter(told[:done]), 0
+    for _, start, length in while_it_grew:
+        assert start == begun
+        assert length >= SYNC_AHEAD
+        if freed and begun >= BEHIND:
+            assert next(while_it_grew) == ("uncached", begun - BEHIND, length)
+        begun += length
+    assert size - SYNC_AHEAD < begun <= size
+    return told[done:]
+
+
+@pytest.mark.parametrize("chunk", [SYNC_AHEAD, 65_536, 700_001])
+async def test_the_systems_memory_is_given_back(local: Storage, told: Told, chunk: int) -> None:
+    """Begun while the file grows, piece after piece; the whole file once it is on the disk, whatever the chunks are."""
+    size = BEHIND + 5 * SYNC_AHEAD + 17
+    await keep(local, bytes(size), chunk=chunk)
+    afterwards = windows(told, size, freed=True)
+    assert afterwards[:2] == [("synced", 0, 0), ("uncached", 0, 0)]
+    assert 1 == sum(start == length == 0 for kind, start, length in told if kind == "uncached")
+
+
+async def test_what_is_sent_on_is_not_read_back_from_the_disk(
+    s3: Storage, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bucket's file is begun to be written early, and stays in the system's memory until it is sent and gone."""
+    at_upload: list[int] = []
+    parts = objects._parts
+
+    def watched(path: Path, stop: threading.Event) -> Iterator[bytes]:
+        at_upload.append(len(told))
+        return parts(path, stop)
+
+    monkeypatch.setattr(objects, "_parts", watched)
+    size = BEHIND + 5 * SYNC_AHEAD + 17
+    kept = await keep(s3, bytes(size))
+    assert [("synced", 0, 0)] == windows(told, size, freed=False)
+    assert [len(told)] == at_upload
+    assert size == await s3.size(blob_name(kept))
+
+
+async def test_a_refused_hint_loses_nothing(local: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """File systems and sandboxes may know no such thing: the file is stored all the same."""
+    refused: list[int] = []
+
+    def refuse(descriptor: int, start: int, size: int, advice: int) -> None:
+        refused.append(descriptor)
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "posix_fadvise", refuse)
+    assert BIG == await whole(local.read(blob_name(await keep(local, BIG))))
+    assert len(refused) > 2
 
 
 async def test_nothing_is_left_of_what_is_not_kept(local: Storage, tmp_path: Path) -> None:

@@ -26,6 +26,8 @@ class Arrivals:
 
     folder: Path
     _threads: Threads
+    _read_again: bool = False
+    """Whether files are read once more before they go, as those are that are sent to a bucket."""
     _boot: str = field(factory=files.boot_id)
 
     @asynccontextmanager
@@ -60,7 +62,7 @@ class Arrivals:
             if key is not None and self._boot:
                 path = self.folder / f"{key}.{self._boot}{ENDING}"
                 descriptor = files.open_private(path)
-                incoming.append(Incoming(path, descriptor, self._threads))
+                incoming.append(Incoming(path, descriptor, self._threads, self._read_again))
                 if files.try_lock(descriptor) and files.is_at(descriptor, path) and os.fstat(descriptor).st_nlink == 1:
                     incoming[0].go_on()
                     return
@@ -68,7 +70,7 @@ class Arrivals:
                 os.close(descriptor)
             path = self.free_path()
             descriptor = files.open_private(path, new=True)
-            incoming.append(Incoming(path, descriptor, self._threads))
+            incoming.append(Incoming(path, descriptor, self._threads, self._read_again))
             files.try_lock(descriptor)
 
     def _sweep(self, before: float) -> int:

@@ -46,10 +46,12 @@ def write_all(descriptor: int, chunks: Sequence[bytes]) -> None:
 def uncache(descriptor: int, start: int = 0, size: int = 0) -> None:
     """Tell the system that its copy in memory isn't needed; a size of 0 reaches to the file's end.
 
-    Linux frees what the disk has, and begins to write the rest to it.
+    Linux frees what the disk has, and begins to write the rest to it. It is only a hint: a system that refuses it
+    loses nothing.
     """
     if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(descriptor, start, size, os.POSIX_FADV_DONTNEED)
+        with suppress(OSError):
+            os.posix_fadvise(descriptor, start, size, os.POSIX_FADV_DONTNEED)
 
 
 def sync_folder(folder: Path) -> None:

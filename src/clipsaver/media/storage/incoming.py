@@ -37,6 +37,8 @@ class Incoming:
     """Where it lies; `flush` before anyone else opens it."""
     _descriptor: int
     _threads: Threads
+    _read_again: bool = False
+    """Whether somebody reads it once it is whole: then the system's copy in memory is worth its room."""
     size: int = field(default=0, init=False)
     """Bytes taken so far; where a download goes on."""
     opening: bytes = field(default=b"", init=False)
@@ -137,7 +139,7 @@ class Incoming:
             begun, size = self._syncing, end - self._syncing
             if size >= SYNC_AHEAD:
                 files.uncache(self._descriptor, begun, size)
-                if begun >= BEHIND:
+                if begun >= BEHIND and not self._read_again:
                     files.uncache(self._descriptor, begun - BEHIND, size)
                 self._syncing = end
 
@@ -146,8 +148,9 @@ class Incoming:
             writing.result()  # it was begun before, so that a thread has it or is done with it; trouble stays trouble
         with os_errors(self.path.parent):
             os.fsync(self._descriptor)
-            # Hours of downloads would push everything else out of the system's memory, and need ever new pages of it.
-            files.uncache(self._descriptor)
+            if not self._read_again:
+                # Hours of downloads would push everything else out of the system's memory, and need ever new pages.
+                files.uncache(self._descriptor)
         sha256 = self._hash.digest()
         then(sha256)
         return sha256

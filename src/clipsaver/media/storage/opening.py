@@ -63,6 +63,5 @@ def _objects(place: urls.Place, data_dir: Path, reserve: int, threads: int) -> S
     except OSError as error:
         raise StartFailed(f"The folder {folder} for incoming files can't be used: {error.strerror}.") from None
     own = Threads(threads)
-    return objects.ObjectStorage(
-        threads=own, arrivals=Arrivals(folder, own), reserve=reserve, place=place, client=client
-    )
+    arrivals = Arrivals(folder, own, read_again=True)
+    return objects.ObjectStorage(threads=own, arrivals=arrivals, reserve=reserve, place=place, client=client)
