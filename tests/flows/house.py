@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 from attrs import frozen
@@ -26,6 +26,11 @@ from tests.flows.waiting import PATIENCE, eventually
 READY = 60.0
 STOP = 10.0
 """Seconds a start and a stop may take; the second is promised, and what the machine held up comes on top."""
+LATER: Final = "alter table thumbnails alter column due_at set default clock_timestamp() + interval '1 hour'"
+NOW: Final = """
+update thumbnails set due_at = clock_timestamp(), reason = null, reason_code = null
+where state = 'pending' and due_at > clock_timestamp()
+"""
 
 
 @frozen(kw_only=True)
@@ -129,6 +134,14 @@ class House:
         found = await eventually(look)
         assert found is not None
         return found
+
+    async def hold_pictures(self) -> None:
+        """Let videos that are stored from now on wait for their pictures, until these are due."""
+        await self.pool.execute(LATER)
+
+    async def pictures_due(self) -> None:
+        """Have every video looked at now that waits for it; why it waits is forgotten."""
+        await self.pool.execute(NOW)
 
     def said(self, channel: Channel) -> list[Shown]:
         """The bot's ordinary messages in a channel, oldest first."""

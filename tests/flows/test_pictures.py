@@ -1,7 +1,9 @@
 """From a message to its clip's bytes, its facts and its pictures: through the whole program, over real sockets."""
 
+import asyncio
 import hashlib
 import io
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +15,7 @@ from PIL import Image, ImageStat
 
 from clipsaver.app.run import Role
 from clipsaver.clips.picturing.service import Pictures
+from clipsaver.media.probe.studio import Studio
 from clipsaver.postgres.pool import Pool
 from tests.flows.conftest import Build
 from tests.flows.house import House
@@ -203,6 +206,43 @@ async def test_a_broken_one_among_others(build: Build, tmp_path: Path) -> None:
     assert (broken["state"], broken["reason_code"], broken["attempts"]) == ("pending", "cut_off", 1)
     assert broken["reason"] == "The video is cut off: a part of the file is missing."
     assert broken["clip_state"] == "stored"
+
+
+@pytest.mark.parametrize(("said", "most"), [("", 1), ("2", 2)])
+async def test_so_many_at_the_same_time(
+    build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, most: int
+) -> None:
+    """As many children as the configuration says: one if it says nothing, then the others wait for their turn."""
+    living: Counter[str] = Counter()
+    together = asyncio.Event()
+    ask = Studio._ask
+
+    async def counted(studio: Studio, source: int, *, want_pictures: bool) -> tuple[bytes, int | None]:
+        living["now"] += 1
+        living["most"] = max(living["most"], living["now"])
+        if living["now"] == most:
+            together.set()
+        try:
+            await together.wait()
+            return await ask(studio, source, want_pictures=want_pictures)
+        finally:
+            living["now"] -= 1
+
+    monkeypatch.setattr(Studio, "_ask", counted)
+    house = await build(messages=0, saving=True)
+    await house.hold_pictures()
+    for number in range(4):
+        post(house, f"{number}.mp4", Film(frames=3 + number).save(tmp_path / f"{number}.mp4").read_bytes())
+    if said:
+        house.settings["CLIPSAVER_MEDIA_CHILDREN"] = said
+    async with house.open():
+        await house.ask("/scan start")
+        rows = await until(house.pool, lambda rows: len(rows) == 4)
+        assert {row["state"] for row in rows.values()} == {"pending"}
+        await house.pictures_due()
+        await nothing_left(house.pool)
+    assert living == {"now": 0, "most": most}
+    assert await house.pool.fetchval("select count(*) from thumbnails where state = 'made'") == 4
 
 
 async def until(pool: Pool, there: Callable[[Mapping[str, Record]], bool]) -> Mapping[str, Record]:
