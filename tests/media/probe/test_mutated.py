@@ -46,6 +46,24 @@ ORIGINALS = (
     Film(container="mp4", options={"movflags": "frag_keyframe+empty_moov"}, pixel=Fraction(3, 2)),
 )
 
+TAKEN_OVER = """
+import socket, sys
+del sys.path[0], sys.modules["av"]
+import av
+
+def attempt(*_, **__):
+    refused = 0
+    for what in (lambda: open({canary!r}, "rb").read(), lambda: socket.socket().connect(("127.0.0.1", {port}))):
+        try:
+            what()
+        except OSError:
+            refused += 1
+    raise MemoryError if refused == 2 else SystemError
+
+av.open = attempt
+"""
+"""The decoders, but whoever opens a file with them reaches for the canaries first; out of memory: both were refused."""
+
 Mutate = Callable[[random.Random, bytearray, Sequence[bytes]], None]
 
 
@@ -178,11 +196,17 @@ def megabytes(who: int) -> float:
     return resource.getrusage(who).ru_maxrss / 1024
 
 
-async def outcomes(paths: Sequence[Path], folder: Path) -> list[Examined | Failed]:
-    """What becomes of those files; checks that no limit was passed and nothing else was read."""
+def set_canary(folder: Path) -> Path:
+    """A file that nobody has read since 1970; whoever does is seen by its time."""
     canary = folder / "canary.mp4"
     canary.write_bytes(b"secret")
     os.utime(canary, (0, canary.stat().st_mtime))
+    return canary
+
+
+async def outcomes(paths: Sequence[Path], folder: Path) -> list[Examined | Failed]:
+    """What becomes of those files; checks that no limit was passed and nothing else was read."""
+    canary = set_canary(folder)
     studio, watched, room = (
         Studio(memory_mb=MEMORY_MB, children=AT_ONCE, wall_seconds=WALL_SECONDS),
         Watched(),
@@ -212,6 +236,30 @@ async def looked_at(paths: Sequence[Path], folder: Path, process: ProcessPoolExe
 def reasons(paths: Sequence[Path], folder: Path) -> list[Examined | Reason]:
     """As ``outcomes``, told in what one process can send another."""
     return [each.reason if isinstance(each, Failed) else each for each in asyncio.run(outcomes(paths, folder))]
+
+
+async def test_canaries(tmp_path: Path) -> None:
+    """A child that does reach for them, confined as those of the mutants are, is refused; others would be noticed."""
+    canary, decoders, film = set_canary(tmp_path), tmp_path / "packages" / "av", tmp_path / "film"
+    film.write_bytes(b"anything")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0)
+        decoders.mkdir(parents=True)
+        code = TAKEN_OVER.format(canary=str(canary), port=listener.getsockname()[1])
+        (decoders / "__init__.py").write_text(code)
+        studio = Studio()
+        if "seccomp" in await studio.barriers():
+            studio._folders.insert(0, str(decoders.parent))
+            with pytest.raises(Failed) as caught:
+                await studio.examine(film)
+            assert Reason.TOO_COMPLEX == caught.value.reason
+            assert 0 == canary.stat().st_atime
+            with pytest.raises(BlockingIOError):
+                listener.accept()
+        assert b"secret" == canary.read_bytes()
+        assert canary.stat().st_atime > 0 or os.statvfs(canary).f_flag & os.ST_NOATIME
+        with socket.create_connection(listener.getsockname()):
+            listener.accept()[0].close()
 
 
 @pytest.mark.timeout(900)
