@@ -4,11 +4,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from typing import Self
 
 import aiohttp
 import asyncpg
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from structlog.testing import capture_logs
 
 from clipsaver.postgres.pool import Pool
@@ -32,6 +33,13 @@ BEGUN = 1_000
 BETWEEN = 0.05
 """Seconds between two looks at /ready."""
 PLAN = {"channels": 2, "messages": 12_000, "videos_percent": 20}
+UNMETERED, METERED = "0", "90"
+"""Requests a second; of the latter, as many as that are remembered for a second, too."""
+TAKEN = """
+select exists (select from budget where turns <> '{}' and tat between clock_timestamp() - $1::interval
+                                                              and clock_timestamp() + interval '10 seconds')
+"""
+LATELY = timedelta(minutes=5)
 SCANNED = "select channel_id, messages_scanned from bot_channel_scan_runs"
 
 
@@ -96,6 +104,20 @@ async def until_all_read(pool: Pool, *, more_than: int | None = None) -> float:
 def slow_down(house: House) -> None:
     """Let pages come slowly until the end is looked at."""
     house.simulator.faults.add("delay", PAGES, seconds=SLOWLY)
+
+
+def at_rate(house: House, rate: str) -> House:
+    """The same, with so many requests a second."""
+    return evolve(house, settings=house.settings | {"CLIPSAVER_DISCORD_REQUESTS_PER_SECOND": rate})
+
+
+async def check_meter(house: House, rate: str) -> None:
+    """Wait until requests are taken from what all processes share, and remembered, if they are metered."""
+
+    async def look() -> bool:
+        return bool(await house.pool.fetchval(TAKEN, LATELY)) == (rate != UNMETERED)
+
+    await eventually(look, timeout=GOES_ON)
 
 
 async def start_all(house: House) -> None:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import orjson
+import pytest
 from structlog.testing import capture_logs
 
 from tests.app.programs import Program, program
@@ -11,12 +12,41 @@ from tests.faults.launched import Order
 from tests.flows.conftest import Build
 from tests.flows.exactness import There, check_now
 from tests.flows.house import House
-from tests.flows.survival import GOES_ON, LEASE, PLAN, check_end, scanned, slow_down, start_all, until_all_read
+from tests.flows.survival import (
+    GOES_ON,
+    LEASE,
+    METERED,
+    PLAN,
+    UNMETERED,
+    at_rate,
+    check_end,
+    check_meter,
+    scanned,
+    slow_down,
+    start_all,
+    until_all_read,
+)
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 HALF_AN_HOUR = timedelta(minutes=31)
 """A job of every half an hour comes within."""
-SHIFT = "update bot_channel_scan_runs set lease_until = lease_until + $1::interval, due_at = due_at + $1::interval"
+SHIFT = "update bot_channel_scan_runs set lease_until = lease_until - $1::interval, due_at = due_at - $1::interval"
+FULL = """
+update budget set
+    tat = clock_timestamp() + interval '5 seconds' - $1::interval,
+    turns = array(
+        select clock_timestamp() + one * interval '10 milliseconds' - $1::interval from generate_series(1, 100) as one
+    ),
+    late = array(
+        select tstzrange(clock_timestamp() - $1::interval, clock_timestamp() + interval '5 seconds' - $1::interval)
+        from generate_series(1, 100)
+    )
+"""
+"""What all processes share has no room left when the clock moves."""
+HALTED = """
+insert into invalid_requests (at, requests, stops)
+values (date_trunc('second', clock_timestamp()) - $1::interval, 5000, 'everything') on conflict do nothing
+"""
 LEFT_BEHIND = """
 update bot_channel_scan_runs
 set status = 'running', lease_token = gen_random_uuid(), lease_until = clock_timestamp()
@@ -57,13 +87,21 @@ async def test_the_clock_of_the_machine(build: Build) -> None:
     assert one.critical == []
 
 
-async def test_the_clock_of_the_database(build: Build) -> None:
+async def move(house: House, jump: timedelta) -> None:
+    """Move the database's clock, at a moment at which nothing might be asked for."""
+    async with house.pool.acquire() as conn, conn.transaction():
+        for statement in (SHIFT, FULL, HALTED):
+            await conn.execute(statement, jump)
+
+
+@pytest.mark.parametrize("rate", [UNMETERED, METERED])
+async def test_the_clock_of_the_database(build: Build, rate: str) -> None:
     """Leases that suddenly ran out long ago, or seem to last for ever: scans go on, also those of the dead.
 
     Everything in the database is measured with its own clock, so its moving by an hour is the same as all that it has
     written down moving by an hour the other way.
     """
-    house = await build(9, record=False, **PLAN)
+    house = at_rate(await build(9, record=False, **PLAN), rate)
     slow_down(house)
     theirs = {one.id: There.of(house.world, one.id) for one in scanned(house)}
     dead = scanned(house)[0].id
@@ -71,14 +109,16 @@ async def test_the_clock_of_the_database(build: Build) -> None:
         async with house.open(CLIPSAVER_SCANS_LEASE_SECONDS=str(LEASE)):
             await start_all(house)
             for jump in (HOUR, DAY, -HOUR, -DAY):
-                await house.pool.execute(SHIFT, -jump)
+                await move(house, jump)
+                await check_meter(house, rate)  # what was asked for before is not what goes on
                 await goes_on(house, f"database's clock {jump}")
                 assert not await check_now(house.pool, theirs), "the scan was over too soon"
         for jump in (HOUR, -HOUR, -DAY):
             # All runs were handed back; one of them has to look as if its program had died instead.
             await house.pool.execute(LEFT_BEHIND, dead)
-            await house.pool.execute(SHIFT, -jump)
+            await move(house, jump)
             async with house.open(CLIPSAVER_SCANS_LEASE_SECONDS=str(LEASE)):
+                await check_meter(house, rate)
                 await goes_on(house, f"database's clock {jump} and a restart")
                 assert not await check_now(house.pool, theirs), "the scan was over too soon"
         async with house.open(CLIPSAVER_SCANS_LEASE_SECONDS=str(LEASE)):

@@ -19,7 +19,7 @@ from tests.faults.database import Faulty
 from tests.faults.processes import family, gone, send
 from tests.fixtures.database import database_of, running
 from tests.flows.conftest import Build
-from tests.flows.survival import GOES_ON, LATENCY, LEASE, PLAN, survive
+from tests.flows.survival import GOES_ON, LATENCY, LEASE, METERED, PLAN, UNMETERED, at_rate, check_meter, survive
 
 LASTING = {
     "fsync": "on",
@@ -44,6 +44,8 @@ class Trouble:
     """A part that /ready has to miss meanwhile."""
     reason: str = ""
     """Why a transaction has to be tried again."""
+    rate: str = UNMETERED
+    """Requests a second."""
 
 
 def lasting(fault: str, seconds: float) -> Strike:
@@ -58,8 +60,10 @@ def lasting(fault: str, seconds: float) -> Strike:
 
 TROUBLES = (
     Trouble(name="killed", strike=lasting("killed", 4), missing="database"),
+    Trouble(name="killed, metered", strike=lasting("killed", 2), missing="database", rate=METERED),
     Trouble(name="restarted", strike=lasting("restarted", 0.5)),
     Trouble(name="paused past the lease", strike=lasting("paused", LEASE + 2), missing="database"),
+    Trouble(name="paused, metered", strike=lasting("paused", LEASE + 2), missing="database", rate=METERED),
     Trouble(name="a backend killed", strike=lambda one: one.crash()),
     Trouble(name="backends terminated", strike=lambda one: one.terminate(times=20, every=0.05)),
     Trouble(name="statements canceled", strike=lambda one: one.cancel(hits=4)),
@@ -101,10 +105,11 @@ async def _admin(server: Server) -> AsyncIterator["asyncpg.Connection[asyncpg.Re
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda one: one.name)
 async def test_a_server_in_trouble(build: Build, faulty: Faulty, trouble: Trouble) -> None:
     """Whatever happens to the database of two scans, they go on, and are exact in the middle and in the end."""
-    house = await build(5, latency=LATENCY, record=False, **PLAN)
+    house = at_rate(await build(5, latency=LATENCY, record=False, **PLAN), trouble.rate)
     async with await open_pool(faulty.url, size=1, application_name="test") as pool:
         house = evolve(house, pool=pool, settings=house.settings | {"CLIPSAVER_DATABASE_URL": faulty.url})
         seen = await survive(house, lambda: trouble.strike(faulty))
+        await check_meter(house, trouble.rate)
     print(f"{trouble.name}: went on after {seen.took:.2f} s; missing meanwhile: {sorted(seen.missing)}")  # noqa: T201 - figures
     assert seen.took < GOES_ON
     assert {trouble.missing} - {""} <= seen.missing

@@ -15,11 +15,22 @@ from tests.faults.launched import Order
 from tests.faults.processes import state_of
 from tests.flows.conftest import Build
 from tests.flows.exactness import There, check_now, check_whole
-from tests.flows.survival import GOES_ON, PLAN, check_end, scanned, slow_down, until_all_read
+from tests.flows.survival import (
+    GOES_ON,
+    METERED,
+    PLAN,
+    UNMETERED,
+    at_rate,
+    check_end,
+    check_meter,
+    scanned,
+    slow_down,
+    until_all_read,
+)
 
 LEASE = 2.5
-POINTS = ("after a page arrived", "before a commit")
-"""Where it stands still."""
+POINTS = (("after a page arrived", UNMETERED), ("before a commit", UNMETERED), ("after a page arrived", METERED))
+"""Where it stands still, and how many requests a second there are."""
 NOTICED = ("worker.lease_lost", "scan.lease_lost")
 """What it says when it wakes: whichever comes first, the lease that can't be renewed or the page that can't be kept."""
 SLEEPER, OTHER = "sleeper", "other"
@@ -82,10 +93,10 @@ def worker(name: str, settings: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("point", POINTS)
-async def test_a_worker_that_stands_still(build: Build, point: str) -> None:
+@pytest.mark.parametrize(("point", "rate"), POINTS)
+async def test_a_worker_that_stands_still(build: Build, point: str, rate: str) -> None:
     """Wherever it stands still, in the middle of a transaction too, all goes on without it, and later with it again."""
-    house = await build(4, record=False, **PLAN)
+    house = at_rate(await build(4, record=False, **PLAN), rate)
     slow_down(house)
     channels = scanned(house)
     theirs = {one.id: There.of(house.world, one.id) for one in channels}
@@ -113,6 +124,7 @@ async def test_a_worker_that_stands_still(build: Build, point: str) -> None:
         assert not await check_now(house.pool, theirs), "the scan was over too soon"
         assert await house.pool.fetchval(WRITTEN, SLEEPER) == before
         await check_end(house)
+        await check_meter(house, rate)
         assert await house.pool.fetchval(WRITTEN, SLEEPER) == before
         # The one who slept is as good as new.
         await house.pool.execute("delete from resting")
