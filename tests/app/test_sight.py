@@ -195,7 +195,7 @@ async def test_what_is_saved(whole: Sight) -> None:
     async with saving_work(whole.ground) as saving:
         sight = evolve(whole, saving=saving)
         saving.tally.clips, saving.tally.bytes = 2, 5
-        assert "saving_halted" not in (await sight.readiness()).parts["worker"].detail
+        assert not {"saving_halted", "saving_resting"} & (await sight.readiness()).parts["worker"].detail.keys()
         saving.room.failed(StorageFull("There is no room."))
         readiness = await sight.readiness()
         assert readiness.parts["worker"].ok
@@ -211,6 +211,13 @@ async def test_what_is_saved(whole: Sight) -> None:
         saving.room.clock = lambda: 1e9
         assert await saving.room.takes(0)
         assert ((await sight.figures()).storage_free or 0) > 0
+        assert (await sight.figures()).saving_resting is False
+        first, *_ = saving.fetcher._hosts.values()
+        first.rest._rest(3600)
+        assert (await sight.figures()).saving_resting is True
+        readiness = await sight.readiness()
+        assert readiness.parts["worker"].ok
+        assert f"{first.rest.origin} for 3600 s more" in readiness.parts["worker"].detail["saving_resting"]
 
 
 async def test_what_is_shown(whole: Sight) -> None:

@@ -135,7 +135,7 @@ HOT: Final[dict[str, tuple[str, tuple[Any, ...]]]] = {
     "a clip held": (saving.HOLD, ("3-3", RUN)),
     "a blob's row": (saving.INSERT_BLOB, (b"0" * 32, 1, "x")),
     "a clip stored": (saving.MARK_STORED, ("4-4", RUN, b"0" * 32)),
-    "a clip not stored": (saving.MARK_ENDED, ("4-4", RUN, "failed", "x", "x", SECONDS, True)),
+    "a clip not stored": (saving.MARK_ENDED, ("4-4", RUN, "failed", "x", "x", SECONDS, True, False)),
     "clips with room again": (saving.HEAL, (1, 1, 500, 1)),
     "clips tried again": (saving.RETRY, (1, None, ["failed", "skipped"], None, 1000)),
     "a server's clips by state": (figures.OF_GUILD, (1,)),

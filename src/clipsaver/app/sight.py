@@ -18,6 +18,7 @@ from clipsaver.clips.saving.station import SavingWork
 from clipsaver.clips.storehouse.service import Storehouse
 from clipsaver.discord.stats import BOUNDS
 from clipsaver.guilds import store as guilds_store
+from clipsaver.media.fetching.fetcher import Fetcher
 from clipsaver.scans import store as scans_store
 from clipsaver.scans.station import ScanWork
 from clipsaver.web.figures import Figures, Histogram
@@ -60,6 +61,7 @@ class Sight:
                 ok=not self.worker.in_trouble,
                 detail={"in_hand": self.worker.in_hand, "in_trouble": list(self.worker.in_trouble)}
                 | ({} if room is None or room.halted is None else _of_room(room))
+                | ({} if self.saving is None else _of_rests(self.saving.fetcher))
                 | ({} if resting is None else {"pictures_halted": resting}),
             )
         return Readiness(parts=parts)
@@ -85,6 +87,7 @@ class Sight:
             clips_saved=None if self.saving is None else self.saving.tally.clips,
             bytes_saved=None if self.saving is None else self.saving.tally.bytes,
             saving_halted=None if self.saving is None else self.saving.room.halted is not None,
+            saving_resting=None if self.saving is None else not self.saving.fetcher.lets_begin(),
             storage_free=self.saving.room.free if self.saving is not None and self.saving.room.looked else None,
             pictures_made=None if self.pictures is None else self.pictures.tally.made,
             pictures_not_made=None if self.pictures is None else self.pictures.tally.not_made,
@@ -152,3 +155,12 @@ class Sight:
 def _of_room(room: Room) -> dict[str, Any]:
     """Why nothing is fetched, and how much room there was for it."""
     return {"saving_halted": room.halted, "saving_halted_by": room.kind, "storage_free": room.free}
+
+
+def _of_rests(fetcher: Fetcher) -> dict[str, Any]:
+    """Which hosts of files are left alone, while nothing is fetched because of that."""
+    rests = fetcher.rests()
+    if not rests or fetcher.lets_begin():
+        return {}
+    said = ", ".join(f"{origin} for {max(1, round(seconds))} s more" for origin, seconds in rests.items())
+    return {"saving_resting": f"Files are fetched from no host that is busy or failing: {said}."}

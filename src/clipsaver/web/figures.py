@@ -48,6 +48,8 @@ class Figures:
     """What this process has stored."""
     saving_halted: bool | None = None
     """Whether nothing is fetched, because the storage takes nothing."""
+    saving_resting: bool | None = None
+    """Whether nothing is fetched, because the hosts of the files are given a rest."""
     storage_free: int | None = None
     """Bytes that may come in, as last looked."""
     pictures: Mapping[str, int] | None = None
@@ -146,6 +148,7 @@ FAMILIES: Mapping[str, Callable[[Any], Metric]] = {
     "clips_saved": _counter("clipsaver_clips_saved", "Clips whose bytes this process has stored."),
     "bytes_saved": _counter("clipsaver_bytes_saved", "Bytes of the clips that this process has stored."),
     "saving_halted": _gauge("clipsaver_saving_halted", "Whether nothing is fetched because the storage takes nothing."),
+    "saving_resting": _gauge("clipsaver_saving_resting", "Whether nothing is fetched because the files' hosts rest."),
     "storage_free": _gauge("clipsaver_storage_free_bytes", "Room for clips beside what stays free."),
     "pictures": _gauge(
         "clipsaver_videos_without_pictures", "Stored videos without pictures by state; 100,000 at most.", "state"

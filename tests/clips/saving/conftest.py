@@ -16,6 +16,8 @@ from tests.fixtures.discord import StartSimulator
 
 QUICK = evolve(Limits(), pause=0.0, resumes=0, first_rest=0.05)
 """Bounds for tests: nothing is tried again at once, and a host's rest is short."""
+HASTY = evolve(QUICK, stall=0.2, window=0.1, least_rate=50_000)
+"""For hosts that are too slow, and for no others."""
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from clipsaver.clips.saving import partials, places
 from clipsaver.clips.saving.model import Place, Usage
 from clipsaver.clips.saving.partials import Partials
 from clipsaver.clips.saving.places import Places, share
-from clipsaver.clips.saving.room import Room
+from clipsaver.clips.saving.room import WANTED, Room
 from clipsaver.media.storage import StorageUnavailable, open_storage
 from clipsaver.simulator import videos
 from tests.clips.saving.workshop import Workshop
@@ -135,6 +135,15 @@ async def test_a_storage_that_says_nothing(tmp_path: Path, monkeypatch: pytest.M
         room.well()
         assert not room.fits(2**62, 0)
         assert not await room.takes(0)
+        now += WANTED
+        assert await room.takes(0)
+        assert room.halted is not None
+        room.failed(StorageUnavailable("Away."))
+        room.go_on()
+        assert room.halted == "Away."
+        now += 60
+        room.go_on()
+        assert room.halted is None
 
 
 async def test_those_that_fail_together_are_one_trouble(tmp_path: Path) -> None:

@@ -9,14 +9,14 @@ from structlog.testing import capture_logs
 
 from clipsaver.clips.saving import steps, store
 from clipsaver.clips.saving.model import MOST_ATTEMPTS, ClipState, Place
+from clipsaver.clips.saving.room import WANTED
 from clipsaver.errors import LeaseLost
 from clipsaver.media.storage import StorageFull, StorageUnavailable, blob_name
 from clipsaver.media.storage.local import LocalStorage
 from clipsaver.simulator import videos
-from clipsaver.simulator.faults import Kind
 from clipsaver.simulator.permissions import Permission
 from clipsaver.work.worker import Lease, Worker
-from tests.clips.saving.workshop import Workshop, halted
+from tests.clips.saving.workshop import FILE, Workshop, halted
 from tests.flows.waiting import eventually
 
 VIDEO = videos.base("mp4")
@@ -82,7 +82,7 @@ async def test_several_at_once(shop: Workshop) -> None:
     worker.stop()
     await running
     assert work.tally.clips == 20
-    assert shop.simulator.stats.requests["GET /attachments/{channel_id}/{attachment_id}/{filename}"] == 20
+    assert shop.simulator.stats.requests[FILE] == 20
     await shop.check()
 
 
@@ -194,73 +194,6 @@ class TestLinks:
         shop.simulator.faults.add("page", "GET /channels/*/messages/*", status=404)
         await shop.work_off()
         assert (await shop.clip())["state"] == "pending"
-
-
-class TestAnswers:
-    """What the CDN can answer instead of the file."""
-
-    @pytest.mark.parametrize(
-        ("kind", "state", "why"),
-        [
-            ("status", "pending", "interrupted"),
-            ("reset", "pending", "interrupted"),
-            ("truncate", "pending", "interrupted"),
-            ("half", "pending", "interrupted"),
-            ("long", "pending", "wrong_content"),
-            ("wrong_type", "pending", "wrong_content"),
-            ("gzip", "pending", "wrong_content"),
-            ("redirect", "failed", "refused"),
-        ],
-    )
-    async def test_each_has_its_state(self, shop: Workshop, kind: Kind, state: str, why: str) -> None:
-        """No wrong bytes ever, and once all is well the right ones."""
-        await shop.post(None)
-        shop.simulator.faults.add(kind, "GET /attachments/*", location="http://169.254.169.254/")
-        await shop.work_off()
-        clip = await shop.clip()
-        assert (clip["state"], clip["reason_code"]) == (state, why)
-        assert clip["reason"]
-        assert clip["sha256"] is None
-        assert await shop.pool.fetchval("select count(*) from blobs") == 0
-        shop.simulator.faults.clear()
-        await shop.saving.retry(shop.guild_id)
-        await shop.due()
-        await shop.work_off()
-        assert await shop.states() == {"stored": 1}
-        await shop.check()
-
-    async def test_no_video_at_all(self, shop: Workshop) -> None:
-        """A text that calls itself a video is none, and stays a text however often it is fetched."""
-        await shop.post(b"just some text, and no video at all, however it is called")
-        await shop.work_off()
-        clip = await shop.clip()
-        assert (clip["state"], clip["reason_code"]) == ("failed", "wrong_content")
-
-    async def test_a_busy_host(self, shop: Workshop) -> None:
-        """It says for how long, and no attempt is counted."""
-        await shop.post(None)
-        shop.simulator.faults.add("status", "GET /attachments/*", status=503)
-        await shop.work_off()
-        clip = await shop.clip()
-        assert (clip["state"], clip["attempts"]) == ("pending", 0)
-
-    async def test_what_came_is_not_fetched_again(self, shop: Workshop) -> None:
-        """An attempt that broke off leaves its bytes to the next one, and is none if enough came."""
-        data = VIDEO + bytes(4 * 2**20)
-        await shop.post(data)
-        shop.simulator.faults.add("truncate", "GET /attachments/*", count=1)
-        worker = shop.worker()
-        await shop.work_off(worker)
-        clip = await shop.clip()
-        assert (clip["state"], clip["attempts"]) == ("pending", 0)
-        (left,) = shop.folder.rglob("*.part")
-        await shop.due()
-        taken = await shop.claim(worker)
-        assert taken is not None
-        await worker.work(*taken)
-        assert await shop.states() == {"stored": 1}
-        assert not left.exists()
-        await shop.check()
 
 
 class TestTurns:
@@ -636,12 +569,39 @@ class TestRoom:
         assert halted(worker) is None
         await shop.check()
 
+    async def test_one_that_is_too_large_for_the_disk(self, shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It holds up the others only for as long as it waits."""
+        large = await shop.post(VIDEO + bytes(10**6))
+        await shop.post(None)
+        worker = shop.worker()
+        now = 1000.0
+        worker.room.clock = lambda: now
+
+        async def left(_: object) -> int:
+            return 500_000
+
+        monkeypatch.setattr(LocalStorage, "free_bytes", left)
+        with capture_logs() as logs:
+            for after in (0.0, 0.0, WANTED, WANTED):
+                now += after
+                assert await shop.claim(worker) is None
+                assert halted(worker) is not None
+            await shop.pool.execute("delete from messages where message_id = $1", large.id)
+            assert await shop.claim(worker) is None
+            now += WANTED
+            assert await shop.work_off(worker) == 1
+        events = [line["event"] for line in logs if line["event"] in {"saving.halted", "saving.goes_on"}]
+        assert events == ["saving.halted", "saving.goes_on"]
+        assert halted(worker) is None
+        assert await shop.states() == {"stored": 1}
+
     @pytest.mark.parametrize("error", [StorageFull("No room."), StorageUnavailable("Away.")])
     async def test_a_storage_in_trouble(
         self, shop: Workshop, monkeypatch: pytest.MonkeyPatch, error: StorageFull | StorageUnavailable
     ) -> None:
-        """Nothing half stays, no attempt is counted, the storage gets a rest, and then it goes on."""
+        """Nothing half stays, no attempt is counted or forgotten, the storage gets a rest, and then it goes on."""
         await shop.post(None)
+        await shop.pool.execute("update clips set attempts = 4")
         worker = shop.worker()
         keep = LocalStorage.keep
 
@@ -651,7 +611,7 @@ class TestRoom:
         monkeypatch.setattr(LocalStorage, "keep", failing)
         await shop.work_off(worker)
         clip = await shop.clip()
-        assert (clip["state"], clip["attempts"], clip["reason"]) == ("pending", 0, error.message)
+        assert (clip["state"], clip["attempts"], clip["reason"]) == ("pending", 4, error.message)
         assert halted(worker) == error.message
         assert await shop.claim(worker) is None
         monkeypatch.setattr(LocalStorage, "keep", keep)
@@ -692,7 +652,10 @@ class TestRoom:
         await shop.pool.execute("update blobs set deleting_at = now()")
         await shop.post(VIDEO)
         await shop.work_off(worker)
-        assert await shop.pool.fetchval("select count(*) from clips where reason_code = 'storage'") == 1
+        row = await shop.pool.fetchrow("select reason, due_at from clips where reason_code = 'storage'")
+        assert row is not None
+        assert row["reason"] == "The storage could not take the file just now: it is tried again soon."
+        assert row["due_at"] > datetime.now(UTC)
 
     async def test_other_bytes_in_their_place(self, shop: Workshop) -> None:
         """What lies under a hash and has another length was never right: it is replaced, and the log says so."""

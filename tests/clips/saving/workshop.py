@@ -24,6 +24,7 @@ from clipsaver.discord.rest import Rest
 from clipsaver.discord.snapshots import structure_message
 from clipsaver.guilds.settings import Settings
 from clipsaver.media.fetching.fetcher import Fetcher
+from clipsaver.media.fetching.rest import Rest as HostRest
 from clipsaver.media.storage import Storage, blob_name
 from clipsaver.postgres.pool import Pool, in_transaction
 from clipsaver.simulator import videos
@@ -31,6 +32,7 @@ from clipsaver.simulator.entities import TEXT, Channel, Message
 from clipsaver.simulator.server import Simulator
 from clipsaver.work.worker import Lease
 
+FILE = "GET /attachments/{channel_id}/{attachment_id}/{filename}"
 STATES = "select state::text, count(*) as clips from clips group by state"
 TOLD = """
     select guild_id, channel_id, state::text, reason_code, sum(clips)::int as clips, sum(bytes)::bigint as bytes
@@ -157,6 +159,17 @@ class Workshop:
         """Let the time pass until everything is due, and every lease is over."""
         await self.pool.execute("update clips set due_at = clock_timestamp() where state = 'pending'")
         await self.pool.execute("update downloads set lease_until = clock_timestamp() - interval '1 second'")
+
+    @property
+    def host_rest(self) -> HostRest:
+        """The breaker of the only host."""
+        (host,) = self.fetcher._hosts.values()
+        return host.rest
+
+    @property
+    def unfinished(self) -> list[Path]:
+        """What is still coming in, or was left for the next attempt."""
+        return [path for path in self.folder.rglob("*.part") if path.is_file()]
 
     async def clip(self, clip_id: str | None = None) -> Record:
         """A clip's row; the only one, if none is named."""

@@ -444,10 +444,13 @@ async def test_a_busy_origin_is_left_alone(serve: Serve, stack: AsyncExitStack, 
     """By all, for as long as it says."""
     server = await serve(answer(b"", status, Retry_After="7"))
     fetcher = await stack.enter_async_context(Fetcher([server.origin], limits=QUICK))
+    said: list[Busy] = []
     for _ in range(2):
         with pytest.raises(Busy) as error:
             await fetcher.fetch(server.origin + PATH, sink, expected_size=SIZE, largest=LARGEST)
         assert 6 < error.value.retry_after <= 7.7
+        assert error.value.asked == (len(said) == 0)
+        said.append(error.value)
     assert len(server.asked) == 1
     assert list(fetcher.rests()) == [server.origin]
 
@@ -470,7 +473,9 @@ async def test_an_origin_that_keeps_failing_is_given_a_rest(serve: Serve, stack:
     with pytest.raises(Busy):
         await fetcher.fetch(bad.origin + PATH, sink, expected_size=SIZE, largest=LARGEST)
     assert len(bad.asked) == 3
+    assert fetcher.lets_begin() == 0
     await fetcher.fetch(good.origin + PATH, sink, expected_size=SIZE, largest=LARGEST)
+    assert fetcher.lets_begin() == fetcher.limits.connections
 
 
 @pytest.mark.parametrize("before", [b"", answer(CLIP)[:-14_000], answer(CLIP, ETag=TAG)[:-14_000]])

@@ -87,10 +87,30 @@ def test_one_tries_first_after_a_rest(rest: Rest, clock: Clock) -> None:
     for _ in range(3):
         attempt(rest, BROKEN)
     clock.now += 11
-    with rest.attempt(), pytest.raises(Busy), rest.attempt():
-        pytest.fail("came through")
+    assert rest.lets_begin == 1
+    with rest.attempt():
+        assert rest.lets_begin == 0
+        with pytest.raises(Busy) as busy, rest.attempt():
+            pytest.fail("came through")
+    assert not busy.value.asked
+    assert rest.lets_begin == rest.limits.connections
     with rest.attempt(), rest.attempt():
         pass
+
+
+def test_whether_it_is_in_use(rest: Rest, clock: Clock) -> None:
+    """It is if it was asked lately, and until it has shown that it is well."""
+    told = [rest.in_use]
+    attempt(rest)
+    told.append(rest.in_use)
+    clock.now += 100
+    told.append(rest.in_use)
+    for _ in range(3):
+        attempt(rest, BROKEN)
+    assert rest.lets_begin == 0
+    clock.now += 1000
+    told.append(rest.in_use)
+    assert told == [False, True, False, True]
 
 
 def test_rests_grow_until_it_is_well(rest: Rest, clock: Clock) -> None:

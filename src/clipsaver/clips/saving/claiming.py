@@ -108,12 +108,14 @@ class Claiming:
             for _ in range(MOST_TRIES):
                 found = await self.few.in_transaction(partial(self._take, guild_id, own, reserved))
                 if not isinstance(found, Found):
+                    self.room.go_on()
                     return found
                 if found is Found.NO_ROOM:
                     return {}
                 if found is Found.NOTHING:
                     self.places.forget(guild_id)
                     break
+        self.room.go_on()
         return {}
 
     async def _take(

@@ -111,6 +111,8 @@ class Ending:
     """Until it is tried again."""
     counts: bool = True
     """Whether the attempt counts; what was nobody's fault, or brought progress, does not."""
+    begins_anew: bool = False
+    """Whether those before don't count any more either: only bytes that came show that the clip can be had."""
 
 
 @frozen(kw_only=True)

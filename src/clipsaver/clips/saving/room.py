@@ -16,6 +16,8 @@ log = structlog.get_logger("clipsaver.saving")
 
 BELIEVED: Final = 1.0
 """Seconds for which what is free is taken to be so."""
+WANTED: Final = 10.0
+"""Seconds for which a clip that did not fit in is taken to wait still: it may be gone by then, or left out."""
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 60.0
 """Seconds until a storage that was in trouble is tried again; twice as long each time."""
@@ -37,18 +39,23 @@ class Room:
     """Whether what is free was ever seen."""
     _seen_at: float = field(default=float("-inf"), init=False)
     _wanted: int = field(default=0, init=False)
+    _wanted_until: float = field(default=0.0, init=False)
     _until: float = field(default=0.0, init=False)
     _troubles: int = field(default=0, init=False)
 
     async def takes(self, reserved: int) -> bool:
-        """Look whether there may be room for more than what is reserved; what was in trouble is tried first."""
+        """Look whether there may be room for more than what is reserved; what was in trouble is tried first.
+
+        Where a clip did not fit in, and nobody knows whether it still waits, it stays halted until `go_on`.
+        """
         if self.clock() < self._until:
             return False
         try:
             if self.clock() - self._seen_at >= BELIEVED:
                 self.free = await self.storage.free_bytes()
                 self._seen_at, self.looked = self.clock(), True
-            if self.free - reserved < max(self._wanted, 1):
+            wanted = self._wanted if self.clock() < self._wanted_until else 0
+            if self.free - reserved < max(wanted, 1):
                 self._halt(f"{shown_size(self.free)} are free for clips, and that is not enough.", kind=HaltKind.FULL)
                 return False
             if self.halted is not None:
@@ -56,16 +63,23 @@ class Room:
         except ClipsaverError as error:
             self.failed(error)
             return False
+        if self.free - reserved >= self._wanted:
+            self.go_on()
+        return True
+
+    def go_on(self) -> None:
+        """Nothing that was found lacks room; a storage that failed meanwhile has its rest first."""
+        if self.clock() < self._until:
+            return
         if self.halted is not None:
             log.info("saving.goes_on", free=self.free)
-            self.halted, self.kind, self._wanted = None, None, 0
-        return True
+        self.halted, self.kind, self._wanted = None, None, 0
 
     def fits(self, size: int, reserved: int) -> bool:
         """Whether so many bytes fit in beside what is reserved; if not, nothing is fetched until they do."""
         if self.free - reserved >= size:
             return True
-        self._wanted = size
+        self._wanted, self._wanted_until = size, self.clock() + WANTED
         self._halt(
             f"{shown_size(self.free)} are free for clips, and the next has {shown_size(size)}.", kind=HaltKind.FULL
         )

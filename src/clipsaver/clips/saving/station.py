@@ -16,7 +16,6 @@ from clipsaver.clips.saving import store
 from clipsaver.clips.saving.claiming import Claiming
 from clipsaver.clips.saving.figures.telling import Telling
 from clipsaver.clips.saving.model import (
-    FIRST_DELAY,
     PROGRESS,
     UNKNOWN_SIZE,
     ClipState,
@@ -36,6 +35,7 @@ from clipsaver.clips.service import Clips
 from clipsaver.discord.access import Access
 from clipsaver.discord.messages import Messages
 from clipsaver.errors import ClipsaverError, LeaseLost
+from clipsaver.media.fetching.errors import Busy
 from clipsaver.media.fetching.fetcher import Fetcher
 from clipsaver.media.storage.base import Storage
 from clipsaver.media.storage.errors import StorageFull, StorageRefused, StorageUnavailable
@@ -109,11 +109,12 @@ class SavingWork:
     # ── claiming ──
 
     async def claim(self, tokens: Sequence[UUID]) -> Mapping[UUID, Job]:
-        """Take clips whose turn it is, with room for them; none when there are none, or no room."""
+        """Take clips whose turn it is, with room for them; none when there are none, no room, or the hosts rest."""
         if self.places.stale:
             await self._heal()
         await self._telling()
-        return await self._claiming(tokens)
+        chosen = tokens[: self.fetcher.lets_begin()]
+        return await self._claiming(chosen) if chosen else {}
 
     async def _heal(self) -> None:
         """Let clips wait again that were left out for want of room, where there is room now."""
@@ -174,19 +175,27 @@ class SavingWork:
             except (LeaseLost, asyncio.CancelledError):
                 raise
             except Exception as error:  # noqa: BLE001 - each has its place on the row
-                await self._end(save, self._ending(save.job, error), lease.token)
+                if isinstance(error, Busy) and not error.asked and not self.fetcher.lets_begin():
+                    await self._hand_back(job, lease)  # nothing is claimed until the rest is over: it keeps its turn
+                else:
+                    await self._end(save, self._ending(save, error), lease.token)
             else:
                 if size is None:
-                    log.info("saving.handed_back")
-                    await self.release(job, lease.token)
+                    await self._hand_back(job, lease)
                     return
                 self.room.well()
                 self.tally.clips += 1
                 self.tally.bytes += size
                 log.debug("saving.stored", bytes=size)
 
-    def _ending(self, job: Job, error: Exception) -> Ending:
+    async def _hand_back(self, job: Job, lease: Lease) -> None:
+        log.info("saving.handed_back")
+        await self.release(job, lease.token)
+
+    def _ending(self, save: Save, error: Exception) -> Ending:
+        """Decide what is written about a clip; with progress the waits are short again, as after a first attempt."""
         chance = random.random()  # noqa: S311 - spreads the load, guards nothing
+        job = save.job if save.came < PROGRESS else evolve(save.job, attempts=1)
         if isinstance(error, Ended):
             return error.ending
         if isinstance(error, StorageFull | StorageRefused | StorageUnavailable):
@@ -198,9 +207,9 @@ class SavingWork:
         return again(job, Why.CRASHED, f"Something went wrong while it was saved (reference {shown}).", chance=chance)
 
     async def _end(self, save: Save, ending: Ending, token: UUID) -> None:
-        """Write what became of a clip; what brought progress is no attempt, and begins with short waits again."""
+        """Write what became of a clip; what brought progress is no attempt, and those before are forgotten."""
         if ending.counts and ending.state is ClipState.PENDING and save.came >= PROGRESS:
-            ending = evolve(ending, counts=False, delay=FIRST_DELAY)
+            ending = evolve(ending, counts=False, begins_anew=True)
         log.info("saving.not_stored", state=ending.state, why=ending.why, attempts=save.job.attempts)
         async with self._few.connection() as conn:
             held = await store.mark_ended(conn, save.job.clip_id, token=token, ending=ending)

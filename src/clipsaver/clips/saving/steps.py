@@ -1,6 +1,7 @@
 """One claimed clip, from its link to the storage: fetched, hashed on the way, kept, and only then written down."""
 
 import asyncio
+import random
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -24,8 +25,9 @@ from clipsaver.discord.rest import NotFound, Priority
 from clipsaver.discord.snapshots import structure_message
 from clipsaver.errors import LeaseLost
 from clipsaver.guilds.settings import resolve
+from clipsaver.media.fetching import containers
 from clipsaver.media.fetching.download import Fetched
-from clipsaver.media.fetching.errors import Interrupted, LinkDead
+from clipsaver.media.fetching.errors import Busy, Interrupted, LinkDead
 from clipsaver.media.fetching.fetcher import Fetcher
 from clipsaver.media.storage.base import Storage
 from clipsaver.media.storage.errors import StorageUnavailable, StoredDiffers
@@ -127,6 +129,10 @@ class Save:
                     await incoming.suspend()
                 await self._leave(error.validator if incoming.size else None)
                 raise
+            except Busy as error:
+                if not error.asked and validator is not None and incoming.size:
+                    await incoming.suspend()
+                raise
             self.partials.keep(self.job.clip_id, None)
             await self._keep(incoming, fetched)
             return fetched.size
@@ -140,7 +146,8 @@ class Save:
 
     async def _keep(self, incoming: Incoming, fetched: Fetched) -> None:
         """Have the bytes in the storage, and then the rows that say so."""
-        media_type = fetched.container or fetched.content_type
+        # Of a download that goes on from an earlier one nobody has seen the beginning but the file itself.
+        media_type = fetched.container or containers.container(incoming.opening) or fetched.content_type
         for _ in range(REMOVALS):
             try:
                 sha256 = await self.storage.keep(incoming, content_type=media_type)
@@ -151,8 +158,9 @@ class Save:
                 if await self.few.in_transaction(partial(self._record, sha256, fetched.size, media_type)):
                     return
                 await asyncio.sleep(REMOVAL)
-        said = "The same bytes are being removed from the storage just now."
-        raise Ended(later(Why.STORAGE, said, seconds=AFTER_REMOVAL))
+        said = "The storage could not take the file just now: it is tried again soon."
+        spread = random.uniform(1.0, 1.5)  # noqa: S311 - spreads the load, guards nothing
+        raise Ended(later(Why.STORAGE, said, seconds=AFTER_REMOVAL * spread))
 
     async def _remove_wrong(self, sha256: bytes, size: int, conn: Connection) -> None:
         """Remove what lies under the hash and can't be what belongs there; nobody else does so meanwhile."""

@@ -153,7 +153,8 @@ where sha256 = $1
   and deleting_at not between clock_timestamp() - interval '10 minutes' and clock_timestamp() + interval '10 minutes'
 """
 
-# The same bytes may have been looked at before: what Discord does not say of the clip is known then.
+# The same bytes may have been looked at before: what Discord does not say of the clip is known then. Where that brought
+# no pictures they are looked at again: whoever posts them finds what the first one found, and not how it ended there.
 MARK_STORED: Final = """
 with held as (
     delete from downloads where clip_id = $1 and lease_token = $2 returning true
@@ -165,6 +166,10 @@ with held as (
             from (values (1)) as always left join thumbnails t on t.sha256 = $3
         )
     from held where clip_id = $1 and state = 'pending' returning true
+), looked_at_again as (
+    update thumbnails t
+    set state = 'pending', reason = null, reason_code = null, attempts = 0, due_at = clock_timestamp()
+    from stored where t.sha256 = $3 and t.state = 'failed'
 )
 select exists (select from stored) from held
 """
@@ -175,7 +180,8 @@ with held as (
 ), written as (
     update clips c
     set state = $3, reason_code = $4, reason = $5,
-        attempts = case when $7::boolean then held.attempts else 0 end,
+        attempts = case when $8::boolean then 0 when $7::boolean then held.attempts
+                        else greatest(held.attempts - 1, 0) end,
         due_at = case when $6::interval is null then c.due_at else clock_timestamp() + $6::interval end
     from held where c.clip_id = $1 and c.state = 'pending'
 )
@@ -310,7 +316,15 @@ async def mark_ended(conn: Connection, clip_id: str, *, token: UUID, ending: End
     """Write why a clip was not stored, and give up the lease; False when that is another's."""
     return (
         await conn.fetchval(
-            MARK_ENDED, clip_id, token, ending.state, ending.why, ending.reason, ending.delay, ending.counts
+            MARK_ENDED,
+            clip_id,
+            token,
+            ending.state,
+            ending.why,
+            ending.reason,
+            ending.delay,
+            ending.counts,
+            ending.begins_anew,
         )
         is True
     )

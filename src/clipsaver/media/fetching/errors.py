@@ -85,8 +85,10 @@ class Interrupted(FetchFailed):
 class Busy(FetchFailed):
     """The origin wants to be left alone, or is given a rest because it kept failing."""
 
-    def __init__(self, origin: str, retry_after: float) -> None:
+    def __init__(self, origin: str, retry_after: float, *, asked: bool = True) -> None:
         super().__init__(f"{origin} is busy or failing: it is asked again in {max(1, round(retry_after))} s.")
         self.origin = origin
         self.retry_after = retry_after
         """Seconds."""
+        self.asked = asked
+        """Whether it said so itself; False where it wasn't asked, and what is in the sink is as it was."""

@@ -81,6 +81,13 @@ class Fetcher:
         """The origins that are left alone just now, and for how many seconds."""
         return {str(origin): host.rest.left for origin, host in self._hosts.items() if host.rest.left}
 
+    def lets_begin(self) -> int:
+        """How many downloads may begin just now: none while every origin that is in use rests, or is being tried."""
+        return max(
+            (host.rest.lets_begin for host in self._hosts.values() if host.rest.in_use),
+            default=self.limits.connections,
+        )
+
     async def fetch(
         self, url: str, sink: Sink, *, expected_size: int | None, largest: int, validator: str | None = None
     ) -> Fetched:

@@ -25,6 +25,7 @@ class Rest:
     _rests: int = 0
     """Rests in a row, without a success between them."""
     _until: float = 0.0
+    _asked_at: float = float("-inf")
     _tried: bool = False
     """Whether somebody is finding out if it is well again."""
 
@@ -33,12 +34,25 @@ class Rest:
         """Seconds for which it is left alone."""
         return max(0.0, self._until - self.clock())
 
+    @property
+    def in_use(self) -> bool:
+        """Whether it was asked not long ago, or has yet to show that it is well again."""
+        return self._rests > 0 or self.clock() - self._asked_at < self.limits.longest_rest
+
+    @property
+    def lets_begin(self) -> int:
+        """How many downloads: none while it rests or somebody tries, then one, and all once it is well."""
+        if self.left or self._tried:
+            return 0
+        return 1 if self._rests else self.limits.connections
+
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """Surround a download: raises Busy while the origin rests, and takes note of how it ends."""
         if self.left or self._tried:
-            raise Busy(self.origin, self.left or self.limits.first_rest)
+            raise Busy(self.origin, self.left or self.limits.first_rest, asked=False)
         first = self._tried = self._rests > 0
+        self._asked_at = self.clock()
         try:
             yield
         except Busy as busy:
