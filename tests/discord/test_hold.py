@@ -146,6 +146,9 @@ async def test_a_hold_from_the_future_is_not_believed(pool: Pool) -> None:
     """It is from before the server's clock was set back, and gives way to the next one."""
     await pool.execute("insert into budget values (true, clock_timestamp(), clock_timestamp() + interval '1 hour')")
     assert (await held(pool)).granted
+    async with pool.acquire() as conn:
+        taken = await store.take(conn, increment=NONE, ahead=-MUCH)
+    assert (taken.granted, taken.held) == (False, 0.0)
     await set_held(pool, 60)
     assert 0 < (await held(pool)).held <= 60
 

@@ -40,9 +40,10 @@ update budget set
     late = array(
         select tstzrange(clock_timestamp() - $1::interval, clock_timestamp() + interval '5 seconds' - $1::interval)
         from generate_series(1, 100)
-    )
+    ),
+    held_until = clock_timestamp() + interval '5 minutes' - $1::interval
 """
-"""What all processes share has no room left when the clock moves."""
+"""What all processes share has no room left when the clock moves, and everyone had been told to wait before."""
 HALTED = """
 insert into invalid_requests (at, requests, stops)
 values (date_trunc('second', clock_timestamp()) - $1::interval, 5000, 'everything') on conflict do nothing

@@ -44,7 +44,9 @@ from taken, halt
 union all
 select false,
        extract(epoch from next_turn(tat, turns, late, $3::integer) - clock_timestamp() - $2::interval)::float8,
-       extract(epoch from held_until - clock_timestamp())::float8, halt.seconds, null
+       case when held_until <= clock_timestamp() + interval '11 minutes'
+            then extract(epoch from held_until - clock_timestamp())::float8 end,
+       halt.seconds, null
 from budget, halt where not exists (select from taken)
 """
 
