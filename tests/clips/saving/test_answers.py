@@ -129,10 +129,12 @@ async def test_what_came_is_not_fetched_again(shop: Workshop) -> None:
     await shop.check()
 
 
-async def test_what_it_is_after_all(shop: Workshop) -> None:
-    """The bytes say so, not the host, whether they came at once or one part later than the other."""
-    data = videos.base("webm") + bytes(4 * 2**20)
-    await shop.post(data)
+@pytest.mark.parametrize(
+    ("head", "media_type"), [(videos.base("webm"), "video/webm"), ((b"G" + bytes(187)) * 30, "video/mp2t")]
+)
+async def test_what_it_is_after_all(shop: Workshop, head: bytes, media_type: str) -> None:
+    """The bytes say so, not the host, also where one part came later than the other."""
+    await shop.post(head + bytes(4 * 2**20))
     shop.simulator.faults.add("truncate", "GET /attachments/*", count=1)
     worker = shop.worker()
     await shop.work_off(worker)
@@ -140,4 +142,4 @@ async def test_what_it_is_after_all(shop: Workshop) -> None:
     await shop.due()
     await shop.work_off(worker)
     assert await shop.states() == {"stored": 1}
-    assert await shop.pool.fetchval("select media_type from blobs") == "video/webm"
+    assert await shop.pool.fetchval("select media_type from blobs") == media_type

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from clipsaver.media.storage import Storage, StorageFull, blob_name, files, objects, open_storage, picture_name
-from clipsaver.media.storage.incoming import BEHIND, GATHER, MOST_CHUNKS, SYNC_AHEAD
+from clipsaver.media.storage.incoming import BEHIND, GATHER, MOST_CHUNKS, OPENING, SYNC_AHEAD
 from tests.media.storage.bytes_in import BIG, keep, left_over, sha256, whole
 
 SOON = datetime.now(UTC) + timedelta(hours=1)
@@ -23,7 +23,7 @@ async def test_size_hash_and_beginning_are_known_while_it_grows(local: Storage) 
     async with local.incoming() as incoming:
         await incoming.write(BIG[:10])
         await incoming.write(BIG[10:300_000])
-        assert (300_000, BIG[:64]) == (incoming.size, incoming.opening)
+        assert (300_000, BIG[:OPENING]) == (incoming.size, incoming.opening)
         assert sha256(BIG[:300_000]) == await incoming.digest()
         assert BIG[:300_000] == incoming.path.read_bytes()
         await incoming.write(BIG[300_000:])
@@ -180,7 +180,7 @@ async def test_what_was_suspended_goes_on(local: Storage, tmp_path: Path) -> Non
         await incoming.suspend()
     assert 1 == len(left_over(tmp_path))
     async with local.incoming("12-34") as incoming:
-        assert (5_000_000, BIG[:64]) == (incoming.size, incoming.opening)
+        assert (5_000_000, BIG[:OPENING]) == (incoming.size, incoming.opening)
         await incoming.write(BIG[5_000_000:])
         assert sha256(BIG) == await local.keep(incoming)
     assert [] == left_over(tmp_path)

@@ -25,8 +25,8 @@ SYNC_AHEAD: Final = 2 * 1024 * 1024
 """Bytes after which the system is to begin writing to the disk, so that little is left to wait for in the end."""
 BEHIND: Final = 32 * 1024 * 1024
 """Bytes behind that point: by then the disk has what was written there, and the system's memory can be free again."""
-OPENING: Final = 64
-"""First bytes that are held in memory."""
+OPENING: Final = 512
+"""First bytes that are held in memory: enough to know a container by, three packets of MPEG-TS included."""
 
 
 @define(eq=False)
