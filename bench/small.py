@@ -1,4 +1,4 @@
-"""A channel of 1,000 messages: scanned alone, and beside one of a million."""
+"""A channel of 1,000 messages: scanned alone, and beside one of two million."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,8 @@ from bench.programs import Program, StandIn, program, settings_for, stand_in
 from bench.report import table
 from bench.stand_in import Held
 
-LARGE: Final = 1_000_000
+LARGE: Final = 2_000_000
+"""A million are read before all small ones have had their turn."""
 SMALL: Final = 1_000
 GOAL: Final = 2.0
 LOOK: Final = 0.05

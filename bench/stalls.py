@@ -55,8 +55,9 @@ async def _watch(processes: Callable[[], Iterable[int]], noted: Moments) -> None
             await asyncio.sleep(SAMPLE)
             now = time.monotonic()
             before = {pid: waited(pid) for pid in known}
-            # A sample that we ourselves took late counts by its share.
-            most = max((before[pid] - known[pid] for pid in known), default=0.0) * SAMPLE / max(now - since, SAMPLE)
+            # A sample that we ourselves took late counts by its share, and none of one that had not been there.
+            most = max((before[pid] - known[pid] for pid in known if known[pid]), default=0.0)
+            most *= SAMPLE / max(now - since, SAMPLE)
             if most >= STALL:
                 noted.append((now, most))
             known, since = before, now
