@@ -491,6 +491,14 @@ create unlogged table if not exists budget (
 );
 -- After a refusal that is meant for the whole bot: nothing is granted before then.
 alter table budget add column if not exists held_until timestamptz;
+alter table budget add column if not exists held_at timestamptz;
+-- Until when that is to be believed: a long one only if it wasn't noted in the future, before the server's clock was set
+-- back.
+create or replace function holds_until(held_until timestamptz, held_at timestamptz) returns timestamptz
+language sql volatile as $$
+    select case when held_until <= clock_timestamp() + interval '11 minutes'
+                  or held_at <= clock_timestamp() + interval '10 seconds' then held_until end
+$$;
 -- The latest turns, each of which takes room for a second, and when requests that came late take room after that.
 alter table budget add column if not exists turns timestamptz[] not null default '{}';
 alter table budget add column if not exists late tstzrange[] not null default '{}';

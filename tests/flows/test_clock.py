@@ -41,7 +41,8 @@ update budget set
         select tstzrange(clock_timestamp() - $1::interval, clock_timestamp() + interval '5 seconds' - $1::interval)
         from generate_series(1, 100)
     ),
-    held_until = clock_timestamp() + interval '5 minutes' - $1::interval
+    held_until = clock_timestamp() + interval '5 minutes' - $1::interval,
+    held_at = clock_timestamp() - $1::interval
 """
 """What all processes share has no room left when the clock moves, and everyone had been told to wait before."""
 HALTED = """

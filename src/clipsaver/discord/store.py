@@ -9,8 +9,8 @@ from clipsaver.postgres.pool import Connection
 
 # The row is a virtual clock: the moment up to which requests are spoken for. It is only moved on if it isn't too far
 # ahead, and not while a refusal holds everyone back; otherwise the second half tells for how long. Nothing legitimate
-# is ever ten seconds ahead, and no hold is longer than ten minutes: such a row is from before someone set the server's
-# clock back. No commit waits for the disk: a row lost in a crash comes back by itself.
+# is ever ten seconds ahead: such a row is from before someone set the server's clock back. No commit waits for the
+# disk: a row lost in a crash comes back by itself.
 TAKE: Final = """
 with quick as materialized (
     select set_config('synchronous_commit', 'off', true)
@@ -27,10 +27,7 @@ with quick as materialized (
             from next_turn(held.tat, held.turns, held.late, $3::integer) as turn
         )
         where next_turn(held.tat, held.turns, held.late, $3::integer) <= clock_timestamp() + $2::interval
-            and (
-                held.held_until is null or held.held_until <= clock_timestamp()
-                or held.held_until > clock_timestamp() + interval '11 minutes'
-            )
+            and coalesce(holds_until(held.held_until, held.held_at) <= clock_timestamp(), true)
     returning tat - $1::interval as turn
 ), halt as (
     select extract(epoch from max(at) + interval '601 seconds' - clock_timestamp())::float8 as seconds
@@ -44,8 +41,7 @@ from taken, halt
 union all
 select false,
        extract(epoch from next_turn(tat, turns, late, $3::integer) - clock_timestamp() - $2::interval)::float8,
-       case when held_until <= clock_timestamp() + interval '11 minutes'
-            then extract(epoch from held_until - clock_timestamp())::float8 end,
+       extract(epoch from holds_until(held_until, held_at) - clock_timestamp())::float8,
        halt.seconds, null
 from budget, halt where not exists (select from taken)
 """
@@ -69,18 +65,16 @@ set late = array(
 from quick
 """
 
-# Whoever hears that the whole bot has to wait tells the others; never for longer than someone should believe it.
+# Whoever hears that the whole bot has to wait tells the others, also those that start later; for a day at most.
 HOLD: Final = """
 with quick as materialized (
     select set_config('synchronous_commit', 'off', true)
 )
-insert into budget as held (one, tat, held_until)
-select true, clock_timestamp(), clock_timestamp() + least($1::interval, interval '10 minutes') from quick
+insert into budget as held (one, tat, held_until, held_at)
+select true, clock_timestamp(), clock_timestamp() + least($1::interval, interval '1 day'), clock_timestamp() from quick
 on conflict (one) do update
-    set held_until = greatest(
-        case when held.held_until <= clock_timestamp() + interval '11 minutes' then held.held_until end,
-        excluded.held_until
-    )
+    set held_until = greatest(holds_until(held.held_until, held.held_at), excluded.held_until),
+        held_at = excluded.held_at
 """
 
 # Once too many were refused within ten minutes, everything that is refused from then on keeps the halt going: it ends
