@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
+from aiohttp import web
 from structlog.testing import capture_logs
 
 from clipsaver.discord import budget as budget_module
 from clipsaver.discord import pacing, store
 from clipsaver.discord.budget import Budget, BudgetUnreachable, Priority
-from clipsaver.discord.latecomers import Late
+from clipsaver.discord.latecomers import STEADY, Late
 from clipsaver.discord.rest import Rest, Route, Unavailable
 from clipsaver.postgres.pool import Pool, open_pool
 from tests.discord.servers import Server, say, serve, watched
@@ -20,6 +21,7 @@ from tests.discord.taker import Timed
 
 INCREMENT = timedelta(milliseconds=20)
 MUCH = timedelta(hours=1)
+LATE_OF = "select taken from budget, unnest(late) as taken where lower(taken) = $1::timestamptz + interval '1 second'"
 
 
 def channel(number: int) -> Route:
@@ -101,6 +103,32 @@ async def test_turns_make_way_for_what_came_late(pool: Pool) -> None:
         spent = time.monotonic() - began + 0.1
         assert second.seconds == pytest.approx(4.3, abs=spent)
         assert third.seconds == pytest.approx(8.3, abs=spent)
+
+
+async def test_an_answer_that_was_held_up_is_told(pool: Pool) -> None:
+    """Whoever takes a turn next, of any process, finds the room taken: from a second after its turn on."""
+    hold = asyncio.Event()
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if request.path == f"/api/v10{channel(99).path}":
+            await hold.wait()
+        return web.json_response([])
+
+    budget = Budget(pool=pool, requests_per_second=90)
+    async with serve(handle) as server, Rest(token="t", url=server.url, budget=budget) as rest:
+        for number in range(STEADY + 1):
+            await rest.request(channel(number))
+        slow = asyncio.create_task(rest.request(channel(99)))
+        await server.asked_for(STEADY + 2)
+        await asyncio.sleep(0.5)  # that is what holds it up
+        hold.set()
+        await slow
+        turn = await pool.fetchval("select turns[cardinality(turns)] from budget")
+        async with asyncio.timeout(30):
+            while (late := await pool.fetchval(LATE_OF, turn)) is None:  # noqa: ASYNC110 - rows can't be waited for
+                await asyncio.sleep(0.001)
+        assert late.lower == turn + timedelta(seconds=1)
+        assert late.upper - late.lower >= timedelta(seconds=0.4)
 
 
 async def test_only_what_takes_room_is_remembered(pool: Pool) -> None:

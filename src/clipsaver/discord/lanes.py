@@ -40,7 +40,7 @@ class Waiter:
     priority: Priority
     since: float
     on_wait: OnWait | None
-    turn: asyncio.Future["Granted"]
+    turn: asyncio.Future[Granted]
     told: datetime | None = None
 
     def tell(self, until: datetime | None) -> None:

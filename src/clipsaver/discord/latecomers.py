@@ -99,14 +99,18 @@ class Latecomers:
         """It was not, after all."""
         self._flying.discard(flight)
 
-    def came(self, flight: Flight, *, took: float, answered: bool) -> bool:
-        """Its round trip is over, answered or given up; whether there is something to tell."""
+    def came(self, flight: Flight, *, took: float, answered: bool) -> None:
+        """Its round trip is over, answered or given up."""
         self._flying.discard(flight)
         late = flight.sent + flight.trips.held_up(took) - flight.due
         if answered:
             flight.trips.measured(took)
         if late >= WORTH:
             self._keep(flight, SECOND + late + EDGE)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is something to tell."""
         return bool(self._untold)
 
     def untold(self, now: float) -> list[Late]:

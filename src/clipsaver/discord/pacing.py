@@ -81,13 +81,9 @@ class Pacer:
         return Sending(granted.bucket, lane, self, sent, flight)
 
     def look(self) -> None:
-        """See whose turn it is now, if anyone waits."""
-        if self._waiting:
+        """See whose turn it is now, if anyone waits, and tell what there is to tell."""
+        if self._waiting or self.latecomers.waiting:
             self._wake.set()
-
-    def wake(self) -> None:
-        """See what there is to do now."""
-        self._wake.set()
 
     async def run(self) -> None:
         """Hand out turns until cancelled."""

@@ -63,8 +63,8 @@ class Sending:
             self.bucket.lost(self.pacer.clock())
 
     def _came(self, took: float, *, answered: bool) -> None:
-        if self.flight is not None and self.pacer.latecomers.came(self.flight, took=took, answered=answered):
-            self.pacer.wake()
+        if self.flight is not None:
+            self.pacer.latecomers.came(self.flight, took=took, answered=answered)
 
     def _not_counted(self) -> None:
         if self.flight is not None:
